@@ -13,7 +13,8 @@ use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
 use crate::store::copy::{Vacant, copy_log, refuse_foreign_wal, refuse_taken};
-use crate::store::{self, Access, Database, StoreError};
+use crate::store::forward_fit::fit_to_log;
+use crate::store::{self, Access, Database, Store, StoreError};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,8 @@ pub fn backup(
 }
 
 /// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
-/// Views that are left there are kept where they fit, and emptied, aloud, where they do not.
+/// Views that are left there are kept where they fit, and emptied, aloud, where they do not; so are the states
+/// of targets of forwarding.
 pub fn restore(
     from: &Path,
     to: &Database,
@@ -77,7 +79,17 @@ pub fn restore(
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
     reset_if_incompatible(&*restored, built_by)?;
+    if let Err(error) = fit_forwarding(&*restored, to) {
+        tracing::warn!("forwarding cannot continue next to the restored log: {error}");
+    }
     Ok(copied)
+}
+
+fn fit_forwarding(restored: &dyn Store, database: &Database) -> Result<(), StoreError> {
+    match store::open_forward_store(database)? {
+        Some(mut forward) => fit_to_log(restored, &mut *forward),
+        None => Ok(()),
+    }
 }
 
 /// Copies, and reads both sides: the source must be sound, the copy must have the same root.

@@ -7,6 +7,7 @@ mod api_token;
 mod country;
 mod credential;
 mod file;
+mod forward;
 mod listener;
 mod messages;
 mod quarantine;
@@ -35,6 +36,7 @@ pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
 pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
 use self::file::ConfigFile;
 pub use self::file::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
+pub use self::forward::ConfiguredTarget;
 pub use self::listener::ListenerConfig;
 pub use self::messages::UsageError;
 use self::messages::invalid;
@@ -54,6 +56,7 @@ use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::time::duration;
 use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
+use crate::forward::target::Target;
 use crate::store::Database;
 use crate::store::quarantine::Limits;
 use crate::twilio::accounts::Accounts;
@@ -111,6 +114,8 @@ pub struct ServerConfig {
     pub time_zone: Zone,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
+    /// The targets that events are forwarded to.
+    pub targets: Vec<Target>,
 }
 
 impl Settings {
@@ -247,6 +252,7 @@ impl Settings {
         self.refuse_open_admin()?;
         let public_urls = self.public_urls()?;
         let callback_paths = self.callback_paths()?;
+        let targets = self.targets_without_loops(listen, &public_urls, &callback_paths)?;
         let status_callback = public_urls.first().zip(one_path(&callback_paths));
         let status_callback = status_callback.map(|(url, path)| self.callback_url(url, path));
         Ok(ServerConfig {
@@ -267,6 +273,7 @@ impl Settings {
             error_codes: self.error_codes(None)?,
             default_country: self.default_country()?,
             time_zone: self.time_zone()?,
+            targets,
         })
     }
 

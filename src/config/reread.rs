@@ -41,10 +41,13 @@ impl Settings {
         let holds = self.file.api_token.is_some()
             || accounts.into_iter().any(|account| {
                 account.auth_token.is_some() || account.auth_token_secondary.is_some()
-            });
+            })
+            || self.file.forward.values().any(|target| target.secret.is_some());
         let configuration = self.file.read_from.clone().filter(|_| holds);
         let subaccounts = self.subaccounts_file().ok().filter(|file| file.exists());
-        configuration.into_iter().chain(self.files_of_secrets()).chain(subaccounts).collect()
+        let of_targets = self.target_secret_files();
+        let files = configuration.into_iter().chain(self.files_of_secrets());
+        files.chain(subaccounts).chain(of_targets).collect()
     }
 
     fn files_of_secrets(&self) -> Vec<PathBuf> {

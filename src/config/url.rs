@@ -80,7 +80,7 @@ fn url_characters(text: &str) -> bool {
 }
 
 /// The URL for a message, without a password that may be in it.
-fn redacted(url: &str) -> String {
+pub(super) fn redacted(url: &str) -> String {
     let Some(at) = url.rfind('@') else { return url.to_owned() };
     let secret_start = url[..at].find("://").map_or(0, |scheme_end| scheme_end + "://".len());
     format!("{}…{}", &url[..secret_start], &url[at..])

@@ -4,8 +4,15 @@
 //! A target has a thread of its own, which reads the log from the target's position: it follows the log like a
 //! reader of the API does, so nothing here can delay the response to a callback.
 
+pub mod address;
+pub mod client;
+mod follower;
+pub mod metrics;
+mod queue;
+pub mod request;
+mod resolver;
+mod schedule;
+pub mod selected;
 pub mod target;
 pub mod webhook_secret;
-
-/// The configured targets, by name.
-pub type Targets = Vec<target::Target>;
+pub mod worker;

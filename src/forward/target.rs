@@ -1,5 +1,6 @@
 //! A target: where events are forwarded to, which ones, and in which form.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -9,12 +10,22 @@ use crate::domain::{Position, Source};
 use crate::forward::webhook_secret::WebhookSecret;
 use crate::twilio::callback_path::CallbackPath;
 
+/// The maximum length of a target's name: it is part of lines of output and of metrics.
+pub const NAME_BYTES_MAX: usize = 40;
+
 /// How long an event is tried again, unless a target has another time: as long as a weekend lasts.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// The time limit of one request, unless a target has another one. Applications that answer after 29 s, as
 /// some hosts allow them to, have answered.
 pub const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// The longest time during which a target can have an event tried again: nobody waits for longer than a year,
+/// and times this far ahead can be calculated.
+pub const GIVE_UP_AFTER_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The longest time limit of one request: a server that stops waits for requests that are running.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// The number of requests that wait for an answer at the same time, unless a target has another one.
 pub const REQUESTS: usize = 32;
@@ -92,6 +103,37 @@ pub enum Format {
     Message(WebhookSecret),
 }
 
+impl Target {
+    /// The URL for people: without its query, which may contain a token.
+    pub fn shown_url(&self) -> String {
+        match self.url.as_str().split_once('?') {
+            Some((before, _)) => format!("{before}?…"),
+            None => self.url.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    /// Lists the conditions, such as `account AC…, status delivered`; `everything` if there are none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EventFilter { account_sid, tags, status, source, .. } = &self.filter;
+        let paths = self.paths.iter().map(CallbackPath::as_given).collect::<Vec<_>>().join(" or ");
+        let account = account_sid.as_ref().map(|sid| format!("account {}", sid.as_str()));
+        let path = (!paths.is_empty()).then(|| format!("path {paths}"));
+        let tags = tags.iter().map(|(name, value)| format!("tag {name}={value}"));
+        let status = status.as_ref().map(|status| format!("status {status}"));
+        let source = source.map(|source| format!("source {}", source.name()));
+        let moved =
+            (self.events == Events::Advanced).then(|| "only what moved a message".to_owned());
+        let first = account.into_iter().chain(path).chain(tags);
+        let all: Vec<_> = first.chain(status).chain(source).chain(moved).collect();
+        match &all[..] {
+            [] => f.write_str("everything"),
+            all => f.write_str(&all.join(", ")),
+        }
+    }
+}
+
 impl Format {
     /// The name in the configuration.
     pub fn name(&self) -> &'static str {
@@ -99,6 +141,11 @@ impl Format {
             Format::Request => "request",
             Format::Message(_) => "message",
         }
+    }
+
+    /// True if the request that arrived is sent.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Format::Request)
     }
 
     /// The sources of events that have this form: a request has to be one that arrived.

@@ -36,6 +36,8 @@ pub enum Problem {
     NoCallbackPath(String),
     /// A request is written as HTTP does not allow, though it could be read; the reason.
     NotHttp(&'static str),
+    /// This ledger has forwarded the request itself.
+    Loop,
     /// The bodies that are being read take all the memory that they may take together.
     TooManyBodies {
         limit: usize,
@@ -171,6 +173,9 @@ impl fmt::Display for Problem {
                  end with one that is configured (--callback-path)"
             ),
             Problem::NotHttp(reason) => f.write_str(reason),
+            Problem::Loop => f.write_str(
+                "this ledger forwarded the request itself: one of its targets leads back to it",
+            ),
             Problem::TooManyBodies { limit } => write!(
                 f,
                 "the bodies that are being read take {} MiB already, and may take no more",
@@ -290,6 +295,7 @@ impl ResponseError for Problem {
             Problem::UnsupportedMediaType(_) | Problem::NotJson => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
+            Problem::Loop => StatusCode::LOOP_DETECTED,
             Problem::NotStored(_)
             | Problem::NotDurableInTime
             | Problem::Behind

@@ -88,6 +88,12 @@ impl Handle {
         self.shared.head.watch()
     }
 
+    /// A receiver of the position up to which the views have read; 0 until they are known to belong to this
+    /// log.
+    pub fn watch_projected(&self) -> watch::Receiver<Position> {
+        self.shared.projected.watch()
+    }
+
     /// The position up to which the views have read.
     pub fn projected(&self) -> Position {
         self.shared.projected.position()

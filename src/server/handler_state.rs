@@ -10,6 +10,7 @@ use super::running_ledger::RunningLedger;
 use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
+use crate::forward::metrics::ForwardMetrics;
 use crate::http::admin::state::Receiving;
 use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
@@ -35,6 +36,8 @@ pub struct BackgroundParts {
     pub reconciled: ReconcileMetrics,
     /// The metrics of fetched subaccounts.
     pub subaccounts: SubaccountMetrics,
+    /// The metrics of forwarding.
+    pub forwarded: ForwardMetrics,
     /// Stores rejected requests; `None` if none is stored.
     pub recorder: Option<Recorder>,
     /// Writes access records; `None` if there are none.
@@ -52,6 +55,7 @@ pub fn states(
         sending,
         reconciled,
         subaccounts,
+        forwarded,
         recorder,
         access_log,
     }: BackgroundParts,
@@ -60,12 +64,19 @@ pub fn states(
         config.callback_paths,
         config.public_urls,
         config.accounts,
+        ledger.store.ledger_id(),
         ledger.writer.clone(),
         recorder,
     );
     let recorded = access_log.as_ref().map(AccessLog::metrics);
-    let metrics =
-        MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, &subaccounts, recorded);
+    let metrics = MetricsRegistry::new(
+        &receiving,
+        &ledger.projection,
+        &reconciled,
+        &subaccounts,
+        &forwarded,
+        recorded,
+    );
     let checks = settings.map(|settings| {
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
     });

@@ -1,7 +1,8 @@
 //! The server: both listeners, the ledger's threads and all background work, from start to stop.
-//! This module connects the parts; their work is in `http`, `store`, `projection` and `reconcile`.
+//! This module connects the parts; their work is in `http`, `store`, `projection`, `reconcile` and `forward`.
 
 pub mod fitness;
+mod forwarding;
 mod handler_state;
 mod health_checks;
 mod reconcile_job;
@@ -60,6 +61,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
     let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths)?;
+    let targets = std::mem::take(&mut config.targets);
     let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
     let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
     let background = BackgroundParts {
@@ -72,7 +74,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
     let verifying = background.verifying.clone();
-    let subaccount_metrics = background.subaccounts.clone();
+    let (subaccount_metrics, forward_metrics) =
+        (background.subaccounts.clone(), background.forwarded.clone());
     // Before the log reports the addresses: a script that waits for that line may send SIGTERM at once.
     let stop = system.block_on(async { signals::stop() })?;
     startup_log::write(&config, settings, &callbacks, &admin)?;
@@ -94,6 +97,14 @@ pub fn run(settings: &Settings) -> Result<()> {
             subaccount_metrics,
             ask_to_reload,
         )?;
+        let targets = forwarding::start(
+            targets,
+            &ledger,
+            rule,
+            &receiving,
+            &state.error_codes,
+            &forward_metrics,
+        );
         supervisor::start_watchdog();
         supervisor::ready();
         let stop = async {
@@ -102,6 +113,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         };
         let served = http::run(callbacks, admin, receiving, state, stop).await.context("serve");
         fetching.stop();
+        targets.finish();
         served
     });
     verifying.inspect(background::Handle::stop);

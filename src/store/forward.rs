@@ -78,7 +78,7 @@ pub struct AnswerCount {
     pub status: String,
     /// The number of attempts with this answer.
     pub attempts: u64,
-    /// The position of the last event with this answer.
+    /// The highest position of an event with this answer.
     pub last_position: Position,
 }
 
@@ -138,7 +138,8 @@ pub trait ForwardStore: Send {
     fn create(&mut self, name: &str, ledger_id: Uuid, from: ReadTo) -> Result<(), StoreError>;
 
     /// Writes a step, all or nothing, and removes counts of answers from before `oldest_hour`. Returns
-    /// `false`, and writes nothing, if the target has another version: its state then has to be read again.
+    /// `false`, and writes nothing, if the target has another version, or was removed: its state then has to
+    /// be read again. Fails if the store's file was moved or deleted.
     fn record(
         &mut self,
         name: &str,
@@ -165,8 +166,8 @@ pub trait ForwardStore: Send {
     /// how many there were.
     fn retry(&mut self, name: &str, which: Which, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Makes every waiting or failed event due whose first attempt began at `since` or later: after an
-    /// outage, in which they had no chance. Returns how many there were.
+    /// Makes every waiting or failed event due whose first attempt began at `since` or later, with a first
+    /// attempt still to come: after an outage, in which they had no chance. Returns how many there were.
     fn retry_since(
         &mut self,
         name: &str,
@@ -182,9 +183,14 @@ pub trait ForwardStore: Send {
     /// were forgotten; `None` if there is no such target.
     fn move_to(&mut self, name: &str, to: ReadTo) -> Result<Option<u64>, StoreError>;
 
+    /// Moves a target back to the end of the log, which has lost events, and forgets the unaccepted events
+    /// after it. Returns how many there were. A target that has not read so far stays as it is.
+    fn cut_off(&mut self, name: &str, end: ReadTo) -> Result<u64, StoreError>;
+
     /// Removes a target's state. `false` if it has none.
     fn remove(&mut self, name: &str) -> Result<bool, StoreError>;
 
-    /// The answers to attempts since an hour, added up over the hours, the most frequent first.
+    /// The answers to attempts since an hour, added up over the hours, the most frequent first. The hour of
+    /// each is the last one.
     fn answers(&self, name: &str, since_hour: i64) -> Result<Vec<AnswerCount>, StoreError>;
 }

@@ -8,6 +8,7 @@ mod error;
 mod event_bytes;
 mod event_pages;
 pub mod forward;
+pub mod forward_fit;
 pub mod head;
 pub mod inspect;
 pub mod open;
@@ -33,7 +34,10 @@ use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, Recor
 
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
-pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
+pub use open::{
+    Database, create_forward_store, create_quarantine, lock_recheck, open, open_forward_store,
+    open_quarantine, read_forward_store, read_quarantine,
+};
 pub use recent_appends::RecentAppends;
 pub use salt::new_salt;
 pub use sqlite::files::lock::Lock;

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::forward::ForwardStore;
 use super::quarantine::Quarantine;
 use super::sqlite::files::paths;
+use super::sqlite::forward::SqliteForwardStore;
 use super::sqlite::quarantine::SqliteQuarantine;
 use super::{Access, Lock, Store, StoreError, WalCheckpoints, sqlite};
 
@@ -91,4 +93,25 @@ pub fn read_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>
 /// Locks out a second recheck until it is dropped; `None` if another one is running.
 pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
     Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
+}
+
+/// Opens a ledger's store of forwarding, which is created if it does not exist.
+pub fn create_forward_store(database: &Database) -> Result<Box<dyn ForwardStore>, StoreError> {
+    Ok(Box::new(SqliteForwardStore::open_or_create(&database.log_file())?))
+}
+
+/// Opens a ledger's store of forwarding to change it; `None` if it does not exist.
+pub fn open_forward_store(
+    database: &Database,
+) -> Result<Option<Box<dyn ForwardStore>>, StoreError> {
+    let found = SqliteForwardStore::open(&database.log_file())?;
+    Ok(found.map(|store| Box::new(store) as Box<dyn ForwardStore>))
+}
+
+/// Opens a ledger's store of forwarding read-only; `None` if it does not exist.
+pub fn read_forward_store(
+    database: &Database,
+) -> Result<Option<Box<dyn ForwardStore>>, StoreError> {
+    let found = SqliteForwardStore::open_for_reading(&database.log_file())?;
+    Ok(found.map(|store| Box::new(store) as Box<dyn ForwardStore>))
 }

@@ -1,20 +1,20 @@
 //! HTTP client of Twilio's REST API, which retries a request only if that is safe.
 
 use std::io::Read;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::Method;
 use reqwest::blocking::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
 use super::limits::RETRY_AFTER_MAX;
 use super::{ApiError, ApiResponse, Credentials, RequestError, RequestLimits};
 use crate::domain::event::Headers;
+use crate::domain::time::retry_after::retry_after as parse_retry_after;
 use crate::twilio::form::MEDIA_TYPE;
 
 /// The time limit for a connection attempt.
@@ -212,7 +212,9 @@ fn finish(
 
 fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, RequestError> {
     let status_code = response.status().as_u16();
-    let retry_after = retry_after(response.headers());
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after =
+        retry_after.and_then(|value| parse_retry_after(value, OffsetDateTime::now_utc()));
     let kept = KEPT_HEADERS.iter().filter_map(|name| {
         let value = response.headers().get(*name)?;
         Some(((*name).to_owned(), value.as_bytes().to_vec()))
@@ -247,16 +249,6 @@ fn no_answer(url: &str, detail: String) -> RequestError {
 
 fn without_query(url: &str) -> String {
     url.split('?').next().unwrap_or_default().to_owned()
-}
-
-/// Seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = OffsetDateTime::parse(value, &Rfc2822).ok()?;
-    Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 fn failure(url: &str, error: &reqwest::Error) -> RequestError {

@@ -10,6 +10,7 @@ mod cli;
 mod docs;
 mod doctor;
 mod files;
+mod forwarding;
 mod import;
 mod lifecycle;
 mod log_format;

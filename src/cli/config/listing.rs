@@ -1,5 +1,5 @@
-//! What `config show` shows: settings, accounts and API tokens with their origins, and all that is
-//! invalid. Secrets are `set`.
+//! What `config show` shows: settings, accounts, API tokens and targets of forwarding with their origins,
+//! and all that is invalid. Secrets are `set`.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use anyhow::{Error, Result};
 use serde::Serialize;
 
 use crate::config::{
-    self, ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts, ConfiguredToken, Origin,
-    Settings,
+    self, ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts, ConfiguredTarget,
+    ConfiguredToken, Origin, Settings,
 };
 
 /// The value of a secret.
@@ -23,6 +23,7 @@ pub struct Listing {
     pub settings: Vec<ListedSetting>,
     pub accounts: Vec<ListedAccount>,
     pub api_tokens: Vec<ListedToken>,
+    pub targets: Vec<ListedTarget>,
     /// What is wrong with no single value above.
     pub problems: Vec<String>,
 }
@@ -88,12 +89,25 @@ pub struct ListedToken {
     pub entry: Entry,
 }
 
+#[derive(Debug, Serialize)]
+pub struct ListedTarget {
+    pub name: String,
+    /// `request` or `message`.
+    pub format: Option<&'static str>,
+    /// The events that it gets, in words.
+    pub events: Option<String>,
+    /// Its URL without the query.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
 impl Listing {
     /// The listing of these settings, and of what is wrong with their file.
     pub fn of(settings: &Settings, mut problems: Vec<String>) -> Self {
         let effective = settings.effective().into_iter();
-        // Its tokens have a list of their own.
-        let effective = effective.filter(|of| of.setting != config::API_TOKENS.key);
+        // Tokens and targets have lists of their own.
+        let elsewhere = [config::API_TOKENS.key, config::FORWARD.key];
+        let effective = effective.filter(|of| !elsewhere.contains(&of.setting));
         let listed: Vec<_> = effective
             .map(|of| ListedSetting { setting: of.setting, entry: Entry::of(of.value, of.origin) })
             .collect();
@@ -101,12 +115,18 @@ impl Listing {
         let accounts: Vec<_> = accounts.into_iter().map(ListedAccount::from).collect();
         let each_token = settings.each_api_token();
         let api_tokens: Vec<_> = each_token.into_iter().map(ListedToken::from).collect();
+        let targets: Vec<_> = settings.each_target().into_iter().map(ListedTarget::from).collect();
         let is_listed = |problem: &String| {
             let of_settings = listed.iter().map(|of| &of.entry.problem);
             let of_tokens = api_tokens.iter().map(|of| &of.entry.problem);
-            of_settings.chain(of_tokens).flatten().any(|of| of == problem)
+            let of_targets = targets.iter().map(|of| &of.entry.problem);
+            of_settings.chain(of_tokens).chain(of_targets).flatten().any(|of| of == problem)
         };
-        let together = [settings.api_tokens().err(), settings.refuse_open_admin().err()];
+        let together = [
+            settings.api_tokens().err(),
+            settings.refuse_open_admin().err(),
+            settings.refuse_loops().err(),
+        ];
         let together = together.into_iter().flatten().chain(of_accounts).map(in_words);
         let together: Vec<_> = together.filter(|problem| !is_listed(problem)).collect();
         problems.extend(together);
@@ -114,6 +134,7 @@ impl Listing {
         let is_valid = problems.is_empty()
             && listed.iter().all(|of| of.entry.problem.is_none())
             && api_tokens.iter().all(|of| of.entry.problem.is_none())
+            && targets.iter().all(|of| of.entry.problem.is_none())
             && accounts.iter().all(ListedAccount::is_valid);
         Self {
             config_file: settings.config_file().map(in_text),
@@ -121,6 +142,7 @@ impl Listing {
             settings: listed,
             accounts,
             api_tokens,
+            targets,
             problems,
         }
     }
@@ -183,6 +205,16 @@ impl From<ConfiguredToken> for ListedToken {
         let ConfiguredToken { name, origin, token } = token;
         let scope = token.as_ref().ok().map(|token| token.scope.to_string());
         Self { name, scope, entry: Entry::of(token.map(|_| SET.to_owned()), origin) }
+    }
+}
+
+impl From<ConfiguredTarget> for ListedTarget {
+    fn from(target: ConfiguredTarget) -> Self {
+        let ConfiguredTarget { name, origin, target } = target;
+        let format = target.as_ref().ok().map(|target| target.format.name());
+        let events = target.as_ref().ok().map(|target| target.selection.to_string());
+        let entry = Entry::of(target.map(|target| target.shown_url()), origin);
+        Self { name, format, events, entry }
     }
 }
 

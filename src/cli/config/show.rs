@@ -90,6 +90,19 @@ fn for_people(listing: &Listing, columns: Option<usize>) -> Styled {
         text.append(&table.fit(columns));
     }
 
+    if !listing.targets.is_empty() {
+        text.push("\n");
+        let headings = ["target", "format", "events", "from"].map(Column::left);
+        let mut table = Table::new(headings.into_iter().chain(value()));
+        for target in &listing.targets {
+            let format = Cell::text(target.format.unwrap_or_default());
+            let events = Cell::text(target.events.as_deref().unwrap_or_default());
+            let entry = &target.entry;
+            table.row([Cell::text(&target.name), format, events, origin(entry), shown(entry)]);
+        }
+        text.append(&table.fit(columns));
+    }
+
     if !listing.problems.is_empty() {
         text.push("\n");
     }

@@ -191,6 +191,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         time_zone: Zone::default(),
         account_names: AccountNames::default(),
         status_callback: None,
+        targets: Vec::new(),
     })
 }
 

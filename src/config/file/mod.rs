@@ -1,5 +1,7 @@
 //! The configuration file, `delivery-ledger.toml`. Unknown keys are errors.
 
+mod forward_entry;
+mod lines;
 pub mod template;
 mod valid_part;
 
@@ -12,6 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use self::forward_entry::ForwardEntry;
+use self::lines::{key_on_line, lines_of_keys};
 use super::credential;
 use super::setting::Form;
 use super::setting::declarations::SETTINGS;
@@ -25,6 +29,7 @@ pub struct ConfigFile {
     pub api_token_file: Option<PathBuf>,
     pub api_tokens: BTreeMap<String, ApiTokenEntry>,
     pub accounts: BTreeMap<String, AccountEntry>,
+    pub forward: BTreeMap<String, ForwardEntry>,
     /// The folder of the file: relative paths in it start there.
     folder: PathBuf,
     /// The path of the file; `None` if none was read.
@@ -113,6 +118,7 @@ impl<'de> Visitor<'de> for Section<'_> {
                 "api_token_file" => file.api_token_file = Some(map.next_value()?),
                 "api_tokens" => file.api_tokens = map.next_value()?,
                 "accounts" => file.accounts = map.next_value()?,
+                "forward" => file.forward = map.next_value()?,
                 "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
                 "tags" => map.next_value_seed(Section { prefix: "tags.", file })?,
                 key => {
@@ -179,6 +185,7 @@ impl ConfigFile {
             "api_token" => self.api_token.is_some(),
             "api_token_file" => self.api_token_file.is_some(),
             "api_tokens" => !self.api_tokens.is_empty(),
+            "forward" => !self.forward.is_empty(),
             key => self.values.contains_key(key),
         }
     }
@@ -210,7 +217,8 @@ impl ConfigFile {
         let file: Self = toml::from_str(&text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start]);
             let line = 1 + before.matches('\n').count();
-            anyhow::anyhow!("{}: line {line}: {}", path.display(), without_value(error.message()))
+            let message = message(&text, line, error.message());
+            anyhow::anyhow!("{}: line {line}: {message}", path.display())
         })?;
         Ok(file.at(path, &text))
     }
@@ -263,23 +271,29 @@ impl ConfigFile {
     }
 }
 
-/// The line of each key of a TOML text, counted from 1, with the section that it is in.
-fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
-    let (mut lines, mut section) = (BTreeMap::new(), String::new());
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            section = format!("{}.", name.trim());
-        } else if let Some((key, _)) = line.split_once('=') {
-            lines.entry(format!("{section}{}", key.trim())).or_insert(number);
+/// The parser's message about a line without the value at fault. One about a target of forwarding names its key:
+/// its section has the keys of every other target.
+fn message(text: &str, line: usize, message: &str) -> String {
+    let of_target = key_on_line(text, line).filter(|key| key.starts_with("forward"));
+    let message = without_value(message);
+    match of_target {
+        Some(key) if message == "duplicate key" && key.matches('.').count() == 1 => {
+            format!("{key}: another target has this name; give each a name of its own")
         }
+        Some(key) if message == "duplicate key" => format!("{key}: this is set twice; keep one"),
+        Some(key) => format!("{key}: {message}"),
+        None => message,
     }
-    lines
 }
 
 /// The parser's message without the value at fault: a token written without quotes is a number.
 fn without_value(message: &str) -> String {
     match (message.strip_prefix("invalid type: "), message.split_once(", expected ")) {
+        (Some(_), Some((_, expected)))
+            if expected == "a map" || expected.starts_with("struct ") =>
+        {
+            "this is not a section".to_owned()
+        }
         (Some(_), Some((_, expected))) => format!("this is not {expected}"),
         _ => message.to_owned(),
     }

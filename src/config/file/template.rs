@@ -55,6 +55,38 @@ const API_TOKENS: &str = r#"
 #scope = "read:masked"
 "#;
 
+const FORWARD: &str = r#"
+# An application that events are forwarded to, with a name of your own; one section for each. Conditions
+# (account, path, tags, status, source) may be left out; an event has to meet all of them.
+# docs/operations/forwarding.md says more.
+#[forward.orders]
+#url = "https://app.example.com/twilio/status"
+#account = "AC0123456789abcdef0123456789abcdef"
+#path = "/message-status"
+#tags = { campaign = "spring" }
+#status = "delivered"
+#source = "callback"
+
+# all, or advanced: only events that moved their message to another status.
+#events = "all"
+
+# Where it begins when it is started for the first time: now, start, or after a position.
+#from = "now"
+
+# request: the request as it arrived, signed anew; or message: the message as JSON, signed with a secret,
+# which is in secret_file. secret, without _file, would be the secret itself.
+#format = "message"
+#secret_file = "orders-secret"
+
+# How long an event is tried again, the time limit of one request, and the requests at the same time.
+#give_up_after = "3d"
+#timeout = "35s"
+#requests = 32
+
+# Whether the URL may have a link-local address, where clouds keep the credentials of the machine.
+#allow_link_local = false
+"#;
+
 /// An account whose SID looks like one.
 const EXAMPLE_SID: &str = "AC0123456789abcdef0123456789abcdef";
 
@@ -96,6 +128,7 @@ pub fn template(flags: &Flags, account: Option<TemplateAccount>) -> String {
         .expect("a String takes every text");
     text.push_str(ACCOUNT_KEYS);
     text.push_str(API_TOKENS);
+    text.push_str(FORWARD);
     text
 }
 
@@ -151,26 +184,29 @@ fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AccountEntry, ApiTokenEntry, ConfigFile};
+    use super::super::{AccountEntry, ApiTokenEntry, ConfigFile, ForwardEntry};
     use super::{SETTINGS, template};
     use crate::config::Flags;
     use crate::config::setting::Form;
 
     #[test]
-    fn it_has_every_setting_and_every_key_of_an_account_and_of_a_token() {
+    fn it_has_every_setting_and_every_key_of_an_account_of_a_token_and_of_a_target() {
         let text = template(&Flags::default(), None);
         let has_line = |key: &str| text.contains(&format!("\n#{key} = "));
         for setting in SETTINGS.iter().filter(|setting| setting.form != Form::EnvironmentOnly) {
             let key = setting.key.rsplit('.').next().unwrap();
             match key {
-                "api_token" | "api_tokens" => assert!(text.contains(key)),
+                "api_token" | "api_tokens" | "forward" => assert!(text.contains(key)),
                 _ => assert!(has_line(key) && !setting.about.is_empty(), "{key}"),
             }
         }
         // The parser names every key that it knows.
         let account = toml::from_str::<AccountEntry>("no = 1").unwrap_err().to_string();
         let token = toml::from_str::<ApiTokenEntry>("no = 1").unwrap_err().to_string();
-        for key in [account, token].iter().flat_map(|error| error.split('`').skip(3).step_by(2)) {
+        let target = toml::from_str::<ForwardEntry>("no = 1").unwrap_err().to_string();
+        for key in
+            [account, token, target].iter().flat_map(|error| error.split('`').skip(3).step_by(2))
+        {
             assert!(
                 has_line(key)
                     || text.contains(&format!("{key} and "))
@@ -184,5 +220,6 @@ mod tests {
     fn as_it_is_it_sets_nothing() {
         let file: ConfigFile = toml::from_str(&template(&Flags::default(), None)).unwrap();
         assert!(file.values.is_empty() && file.accounts.is_empty() && file.api_tokens.is_empty());
+        assert!(file.forward.is_empty());
     }
 }

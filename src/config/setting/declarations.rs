@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 30] = [
+pub static SETTINGS: [&Setting; 31] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -36,6 +36,7 @@ pub static SETTINGS: [&Setting; 30] = [
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
     &ACCESS_LOG,
+    &FORWARD,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
     &PAGER,
@@ -247,6 +248,13 @@ pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
             Some(Destination::Stdout) => "stdout".to_owned(),
             Some(Destination::File(path)) => path.display().to_string(),
         })
+    });
+
+pub static FORWARD: Setting = Setting::new("forward", Special)
+    .about("The targets that events are forwarded to")
+    .shown(|settings| {
+        let targets = settings.targets()?;
+        Ok(joined_or(targets.into_iter().map(|target| target.name).collect(), "none"))
     });
 
 pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)

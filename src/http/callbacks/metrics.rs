@@ -123,11 +123,12 @@ impl CallbackMetrics {
 }
 
 /// The reason labels of signed callbacks that are not stored, and of anything else.
-const OTHER_REASONS: [&str; 6] =
-    ["bodies_full", "queue_full", "log_closed", "ending", "not_durable_in_time", "other"];
+const OTHER_REASONS: [&str; 7] =
+    ["loop", "bodies_full", "queue_full", "log_closed", "ending", "not_durable_in_time", "other"];
 
 fn reason(problem: &Problem) -> &'static str {
     match problem {
+        Problem::Loop => "loop",
         Problem::TooManyBodies { .. } => "bodies_full",
         Problem::NotStored(AppendError::QueueFull | AppendError::QueueBytesFull) => "queue_full",
         Problem::NotStored(AppendError::Poisoned(_)) => "log_closed",

@@ -13,6 +13,7 @@ use super::state::CallbackState;
 use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
 use crate::domain::{AccountSid, BodyKind, NewEvent, Source};
+use crate::forward::request::LEDGER_ID_HEADER;
 use crate::http::body::BudgetShare;
 use crate::http::error::Problem;
 use crate::store::new_salt;
@@ -64,6 +65,9 @@ async fn signed_callback(
     state: &web::Data<CallbackState>,
 ) -> Result<SignedCallback, Rejected> {
     let headers = request.http.headers();
+    if headers.get(LEDGER_ID_HEADER) == Some(&state.ledger_id) {
+        return Err(Rejected::unread(Problem::Loop, payload, state));
+    }
     let kind = match body_kind(headers) {
         Ok(kind) => kind,
         Err(problem) => return Err(Rejected::unread(problem, payload, state)),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderValue;
 use arc_swap::ArcSwap;
+use uuid::Uuid;
 
 use super::metrics::CallbackMetrics;
 use super::misdirected::Misdirected;
@@ -24,6 +26,8 @@ pub struct CallbackState {
     pub public_urls: Arc<[BaseUrl]>,
     /// The accounts with their keys, which a reload replaces.
     pub accounts: Arc<ArcSwap<Accounts>>,
+    /// The id of this ledger, by which it recognises what it has forwarded itself.
+    pub ledger_id: HeaderValue,
     /// Appends events.
     pub writer: Writer,
     /// `None` if rejected requests are not stored.
@@ -48,6 +52,7 @@ impl CallbackState {
         callback_paths: Vec<CallbackPath>,
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
+        ledger_id: Uuid,
         writer: Writer,
         recorder: Option<Recorder>,
     ) -> Self {
@@ -55,6 +60,7 @@ impl CallbackState {
             callback_paths: callback_paths.into(),
             public_urls: public_urls.into(),
             accounts: Arc::new(ArcSwap::from_pointee(accounts)),
+            ledger_id: HeaderValue::from_str(&ledger_id.to_string()).expect("a UUID is ASCII"),
             writer,
             recorder,
             rejection_log: RejectionLog::default(),

@@ -22,6 +22,9 @@ const QUARANTINE: [(&str, &str); 2] = [
     ("V2__ranks", include_str!("../../../migrations/sqlite/quarantine/0002_ranks.sql")),
 ];
 
+const FORWARD: [(&str, &str); 1] =
+    [("V1__targets", include_str!("../../../migrations/sqlite/forward/0001_targets.sql"))];
+
 /// The tables of the views.
 pub const VIEW_TABLES: [&str; 7] =
     ["checkpoint", "tree_nodes", "accounts", "messages", "tags", "tag_names", "rollups"];
@@ -59,9 +62,22 @@ pub fn quarantine(connection: &mut Connection, path: &Path) -> Result<(), StoreE
 
 /// Whether a quarantine has an older schema. A newer one is an error.
 pub fn quarantine_is_older(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
-    refuse_newer_than(QUARANTINE.len(), connection, path)?;
-    let applied = applied(connection).map_err(engine("read the schema's version"))?;
-    Ok(applied.len() < QUARANTINE.len())
+    is_older_than(QUARANTINE.len(), connection, path)
+}
+
+/// Migrates a store of forwarding to this version's schema.
+pub fn forward(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    run(connection, &FORWARD, path)
+}
+
+/// Fails for a store of forwarding with a newer schema, before anything is changed in its files.
+pub fn refuse_newer_forward_untouched(path: &Path) -> Result<(), StoreError> {
+    refuse_newer_than(FORWARD.len(), &connect::for_examination(path)?, path)
+}
+
+/// Whether a store of forwarding has an older schema. A newer one is an error.
+pub fn forward_is_older(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    is_older_than(FORWARD.len(), connection, path)
 }
 
 /// Whether views have exactly this version's schema; an error if they are not usable at all.
@@ -90,7 +106,7 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
 
 /// The same before anything is changed in its files: neither its journal mode, nor what its WAL contains.
 pub fn refuse_newer_untouched(path: &Path) -> Result<(), StoreError> {
-    refuse_newer(&connect::log_for_examination(path)?, path)
+    refuse_newer(&connect::for_examination(path)?, path)
 }
 
 /// Fails for a log of 0.1.0-dev, whose events had no salts and other digests. Nothing was released with it,
@@ -104,6 +120,12 @@ fn refuse_unreleased(connection: &Connection, path: &Path) -> Result<(), StoreEr
         true => Err(StoreError::UnreleasedVersion { path: path.to_owned() }),
         false => Ok(()),
     }
+}
+
+fn is_older_than(known: usize, connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    refuse_newer_than(known, connection, path)?;
+    let applied = applied(connection).map_err(engine("read the schema's version"))?;
+    Ok(applied.len() < known)
 }
 
 fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Result<(), StoreError> {

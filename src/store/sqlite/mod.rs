@@ -1,6 +1,7 @@
 //! The SQLite engine: `ledger.db` for the log, and a file for the views that the link `ledger.views.db` points to.
 
 pub mod files;
+pub mod forward;
 pub mod log;
 mod migrate;
 pub mod quarantine;

@@ -202,3 +202,42 @@ fn a_file_that_is_not_toml_is_a_problem_and_one_that_does_not_exist_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot read the configuration file none.toml"));
 }
+
+#[test]
+fn targets_of_forwarding_are_listed_with_what_is_wrong_with_each() {
+    let ledger = configured();
+    let targets = "[forward.crm]\nurl = \"https://crm.example.com/?token=hunter2\"\nformat = \"message\"\n\
+                   secret_file = \"crm-secret\"\nevents = \"advanced\"\naccount = \"shop-eu\"\n\
+                   path = [\"/a\", \"/b/*\"]\n[forward.loop]\nurl = \"http://127.0.0.1:8080/\"\n\
+                   [forward.orders]\nurl = \"ftp://app.example.com/\"\n";
+    let file = format!("{FILE}{targets}[forward.typing]\nurll = \"x\"\n");
+    fs::write(ledger.file("delivery-ledger.toml"), file).unwrap();
+    fs::write(ledger.file("crm-secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+
+    let (code, json) = json_of(show(&ledger, &["--format", "json"]));
+
+    assert_eq!((code, &json["valid"]), (Some(3), &json!(false)));
+    let file = json!("delivery-ledger.toml");
+    assert_eq!(
+        json["targets"][0],
+        json!({
+            "name": "crm", "format": "message", "value": "https://crm.example.com/?…", "problem": null,
+            "events": "account ACfedcba9876543210fedcba9876543210, path /a or /b/*, only what moved a message",
+            "origin": {"kind": "file", "name": null, "file": file, "line": 16},
+        })
+    );
+    assert_eq!(json["targets"][1]["events"], "everything");
+    let problem = json["targets"][2]["problem"].as_str().unwrap();
+    assert!(
+        problem.starts_with("forward.orders.url: `ftp://app.example.com/` does not"),
+        "{problem}"
+    );
+    let problems = json["problems"].as_array().unwrap();
+    let unknown = problems[0].as_str().unwrap();
+    assert!(unknown.contains("line 27: forward.typing: unknown field `urll`"), "{problems:#?}");
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+
+    let page = stdout(&show(&ledger, &[]).output());
+    assert!(page.contains("https://crm.example.com/?…"), "{page}");
+    assert!(!page.contains("hunter2") && !page.contains("MfKQ9r8G"), "{page}");
+}

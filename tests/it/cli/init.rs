@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use delivery_ledger::config::SETTINGS;
+use delivery_ledger::config::{self, SETTINGS};
 use serde_json::Value;
 
 use super::{json_of, run, stderr, stdout};
@@ -68,6 +68,7 @@ fn the_file_is_valid_with_every_mark_of_a_setting_removed() {
         ("twilio-auth-token-secondary", "11111111111111111111111111111111"),
         ("twilio-auth-token-ie1", "22222222222222222222222222222222"),
         ("twilio-shared-key", "a shared key"),
+        ("orders-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ] {
         fs::write(ledger.file(name), text).unwrap();
     }
@@ -75,7 +76,8 @@ fn the_file_is_valid_with_every_mark_of_a_setting_removed() {
     let of_file = from_file(&ledger);
 
     // The pieces of these have a list of their own, or are read from the environment alone.
-    let elsewhere = ["api_tokens", "api_token", "api_token_file", "twilio_api_key"];
+    let elsewhere =
+        ["api_tokens", "api_token", "api_token_file", "twilio_api_key", config::FORWARD.key];
     let keys = SETTINGS.iter().map(|setting| setting.key).filter(|key| !elsewhere.contains(key));
     assert_eq!(of_file, keys.collect::<Vec<_>>());
     let json = json_of(&ledger, &["config", "show", "--format", "json"]);

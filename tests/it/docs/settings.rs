@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use delivery_ledger::config::{self, SETTINGS};
+use delivery_ledger::config::{self, Flags, SETTINGS, template};
+use delivery_ledger::domain::time::duration;
+use delivery_ledger::forward::target;
 use delivery_ledger::reconcile;
 
 #[test]
@@ -25,6 +27,38 @@ fn the_table_of_settings_agrees_with_their_declarations() {
         let names_key = rows().any(has_key) || setting.key.starts_with("api_tokens");
         assert!(names_key || setting.key == "twilio_api_key", "{}", setting.key);
     }
+}
+
+/// The last column of the row of each key in the table of a target's keys.
+fn defaults_of_targets() -> Vec<(String, String)> {
+    let page = std::fs::read_to_string("docs/operations/forwarding.md").expect("the page");
+    let default = |line: &str| {
+        let (key, rest) = line.strip_prefix("| `")?.split_once("` |")?;
+        let default = rest.strip_suffix('|')?.rsplit_once('|')?.1.trim();
+        Some((key.to_owned(), default.trim_matches('`').to_owned()))
+    };
+    page.lines().filter_map(default).collect()
+}
+
+#[test]
+fn the_table_of_a_targets_keys_has_every_key_of_the_commented_configuration() {
+    let template = template(&Flags::default(), None);
+    let (_, section) = template.split_once("#[forward.orders]\n").expect("the section");
+    let keys = section.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
+    let keys: Vec<_> = keys.filter(|(key, _)| !key.contains(' ')).collect();
+    let defaults = defaults_of_targets();
+    let documented: Vec<_> = defaults.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(documented, keys.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+
+    let default = |key: &str| defaults.iter().find(|(of, _)| of == key).unwrap().1.clone();
+    let in_template =
+        |key: &str| keys.iter().find(|(of, _)| *of == key).unwrap().1.trim_matches('"');
+    for key in ["give_up_after", "timeout", "requests", "events", "from", "allow_link_local"] {
+        assert_eq!(default(key), in_template(key), "{key}");
+    }
+    assert_eq!(duration::parse(&default("give_up_after")), Ok(target::GIVE_UP_AFTER));
+    assert_eq!(duration::parse(&default("timeout")), Ok(target::TIMEOUT));
+    assert_eq!(default("requests"), target::REQUESTS.to_string());
 }
 
 #[test]

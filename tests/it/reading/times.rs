@@ -2,6 +2,9 @@
 
 use std::process::Output;
 
+use serde_json::json;
+
+use crate::support::clock::Clock;
 use crate::support::{App, sent, sid};
 
 const BERLIN: &[(&str, &str)] = &[("DELIVERY_LEDGER_TIME_ZONE", "Europe/Berlin")];
@@ -145,14 +148,20 @@ fn a_report_counts_the_days_of_the_time_zone() {
 
 #[test]
 fn a_relative_time_is_the_same_on_every_page() {
-    let app = app(&[]);
+    let clock = Clock::start();
+    let app = &clock.app;
+    app.receive(sent(&sid(1)));
     app.receive(sent(&sid(2)));
     app.caught_up();
-    let first = app.get("/v1/messages?since=2s&limit=1").json();
+    let page = |rest: &str| app.get(&format!("/v1/messages?since=1h&limit=1{rest}")).json();
+    let first = page("");
     assert_eq!(first["data"][0]["message_sid"], sid(2));
-    std::thread::sleep(std::time::Duration::from_millis(2100));
+
+    clock.set("+2h");
+
+    assert_eq!(page("")["data"], json!([]), "both messages are older than an hour now");
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = app.get(&format!("/v1/messages?since=2s&limit=1&after={cursor}")).json();
+    let second = page(&format!("&after={cursor}"));
     assert_eq!(second["data"][0]["message_sid"], sid(1), "{second}");
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use super::clock::libfaketime;
+use crate::support::clock::libfaketime;
 use crate::support::{ACCOUNT, App, TOKEN, delivered, sid};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_delivery-ledger");

@@ -2,7 +2,7 @@
 
 mod appending;
 mod background;
-pub mod clock;
+mod clock;
 mod fitness;
 mod overload;
 mod replaying;

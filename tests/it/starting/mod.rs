@@ -2,6 +2,7 @@
 
 mod credentials;
 mod database;
+mod forwarding;
 mod settings;
 mod sources;
 

@@ -1,10 +1,12 @@
-//! What every engine promises: one suite that knows only the traits `Store` and `Views`.
+//! What every engine promises: one suite that knows only the traits `Store`, `Views` and `ForwardStore`.
 //! Another engine is another line in [`on_every_engine`]; what only SQLite has is in [`sqlite`].
 
+mod forward;
 mod log;
 mod sqlite;
 mod views;
 
+use delivery_ledger::store::forward::ForwardStore;
 use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
 use views::{generation, list};
@@ -22,6 +24,9 @@ trait Engine {
 
     /// Opens it to append alongside the process that has it open.
     fn open_alongside(&self) -> Box<dyn Store>;
+
+    /// Opens its store of forwarding, and makes it the first time.
+    fn forward(&self) -> Box<dyn ForwardStore>;
 }
 
 /// Two files in a folder of their own.
@@ -40,6 +45,11 @@ impl Engine for Sqlite {
     fn open_alongside(&self) -> Box<dyn Store> {
         let database = Database::Sqlite(self.0.path().join("ledger.db"));
         store::open(&database, Access::Append).unwrap()
+    }
+
+    fn forward(&self) -> Box<dyn ForwardStore> {
+        let database = Database::Sqlite(self.0.path().join("ledger.db"));
+        store::create_forward_store(&database).unwrap()
     }
 }
 
@@ -100,4 +110,19 @@ on_every_engine! {
     views::sound_views_have_no_damage
     list::lists_are_newest_first_and_pages_are_complete
     list::a_list_has_exactly_the_messages_of_its_filter
+
+    forward::a_target_keeps_its_state_when_it_is_created_again
+    forward::a_step_for_another_version_writes_nothing
+    forward::a_step_of_an_unknown_target_writes_nothing
+    forward::a_retried_event_counts_its_attempts_on_and_its_time_anew
+    forward::a_waiting_event_that_is_retried_is_given_up_no_later
+    forward::after_an_outage_its_events_are_due_and_earlier_ones_are_not
+    forward::skipped_events_are_forgotten
+    forward::a_target_moved_forward_forgets_what_waits_and_keeps_what_failed
+    forward::a_target_moved_back_forgets_what_it_reads_again
+    forward::a_target_whose_log_was_cut_off_keeps_the_events_before_the_cut
+    forward::a_removed_target_leaves_nothing_behind
+    forward::answers_are_added_up_over_hours_the_most_frequent_first
+    forward::two_stores_see_what_the_other_has_written
+    forward::any_acts_lead_to_the_state_of_the_model
 }

@@ -313,6 +313,16 @@ impl App {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The processor time of the server so far, in ticks of ten milliseconds.
+    pub fn processor_ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.server().child.id());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // The fields after the name of the program, which may contain blanks; see proc_pid_stat(5).
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let fields: Vec<_> = fields.split(' ').collect();
+        fields[11..=12].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// The folder with the ledger.
     pub fn folder(&self) -> &Path {
         self.folder.path()

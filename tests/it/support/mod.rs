@@ -1,7 +1,9 @@
 //! The test harness: a server or a ledger per test, signed callbacks, an HTTP client and a fake Twilio.
 
 mod app;
+pub mod application;
 mod bodies;
+pub mod clock;
 pub mod events;
 mod http;
 pub mod ledger;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::access_log::AccessLogMetrics;
+use crate::forward::metrics::ForwardMetrics;
 use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::projection::worker::Handle;
@@ -36,16 +37,17 @@ pub struct MetricsRegistry {
 }
 
 impl MetricsRegistry {
-    /// The metrics of the callback listener, the projection, reconciliation, subaccounts and access
-    /// records, and those of this file.
+    /// The metrics of the callback listener, the projection, reconciliation, subaccounts,
+    /// forwarding and access records, and those of this file.
     pub fn new(
         receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
         subaccounts: &SubaccountMetrics,
+        forwarding: &ForwardMetrics,
         access: Option<&AccessLogMetrics>,
     ) -> Self {
-        Self::registered(receiving, projection, reconciling, subaccounts, access)
+        Self::registered(receiving, projection, reconciling, subaccounts, forwarding, access)
             .expect("each has a name of its own")
     }
 
@@ -54,6 +56,7 @@ impl MetricsRegistry {
         projection: &Handle,
         reconciling: &ReconcileMetrics,
         subaccounts: &SubaccountMetrics,
+        forwarding: &ForwardMetrics,
         access: Option<&AccessLogMetrics>,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
@@ -61,6 +64,7 @@ impl MetricsRegistry {
         receiving.misdirected.register(&registry)?;
         reconciling.register(&registry)?;
         subaccounts.register(&registry)?;
+        forwarding.register(&registry)?;
         access.map_or(Ok(()), |access| access.register(&registry))?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.metrics();

@@ -139,13 +139,13 @@ fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection
     Ok(connection)
 }
 
-/// Opens the log to examine it before anything is set in it: closing this connection leaves the WAL as it is.
+/// Opens a file to examine it before anything is set in it: closing this connection leaves the WAL as it is.
 /// It may write, because SQLite has to roll back what a killed process left in a journal.
-pub fn log_for_examination(path: &Path) -> Result<Connection, StoreError> {
+pub fn for_examination(path: &Path) -> Result<Connection, StoreError> {
     paths::refuse_orphaned_wal(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-    connection.set_db_config(no_checkpoint, true).map_err(engine("open the log"))?;
+    connection.set_db_config(no_checkpoint, true).map_err(engine("examine a file"))?;
     Ok(connection)
 }
 
@@ -235,6 +235,18 @@ pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
     set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
     set("journal_size_limit", 4 << 20)?; // bytes
     set("secure_delete", 1)?; // deleted content is overwritten: it may be personal data
+    Ok(connection)
+}
+
+/// Opens the store of forwarding for writing. Its last commits may be lost: those events are sent again.
+pub fn forward_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_wal(&connection, path)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    set("synchronous", 1)?; // NORMAL
+    set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
+    set("journal_size_limit", 4 << 20)?; // bytes
+    set("foreign_keys", 1)?; // a target's rows are removed with it
     Ok(connection)
 }
 

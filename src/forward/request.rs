@@ -1,0 +1,177 @@
+//! The request that a target gets for an event.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, Url};
+use uuid::Uuid;
+
+use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent, Timestamp};
+use crate::forward::selected::{AboutMessage, SelectedEvent};
+use crate::forward::target::{Format, Target};
+use crate::forward::webhook_secret::WebhookSecret;
+use crate::twilio::accounts::{Accounts, Token};
+use crate::twilio::callback::{Content, ParsedBody};
+use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER};
+use crate::wire;
+use crate::wire::status_name::status_name;
+
+/// The start of the headers that this program adds.
+const OURS: &str = "delivery-ledger-";
+
+/// The header with the id of the ledger that forwards an event, in lower case. A ledger that receives its own
+/// id refuses the request, because it would forward it to itself for ever.
+pub const LEDGER_ID_HEADER: &str = "delivery-ledger-ledger-id";
+
+/// Headers of an event that belong to the signature that it came with.
+const OF_SIGNATURE: [&str; 2] = [SIGNATURE_HEADER, SETTINGS_HEADER];
+
+/// A request that is ready to be sent.
+#[derive(Debug, Clone)]
+pub struct OutgoingRequest {
+    /// The method.
+    pub method: Method,
+    /// The URL, with the query of the event for a request that arrived.
+    pub url: Url,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why a request cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
+pub enum NotSigned {
+    #[error("no auth token is configured for {0}, with which the request is signed")]
+    UnknownAccount(AccountSid),
+    #[error("the event names no account, and several are configured: which token would sign it?")]
+    NoAccount,
+    #[error("the event's method `{0}` is not one that HTTP has")]
+    Method(String),
+}
+
+/// What the request of an event depends on besides the event.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// The ledger that the event is from.
+    pub ledger_id: Uuid,
+    /// The accounts and their tokens.
+    pub accounts: &'a Accounts,
+    /// The table of error codes.
+    pub error_codes: &'a ErrorCodes,
+}
+
+impl Sender<'_> {
+    /// The request for an event, as the attempt of this number, which begins at `now`.
+    pub fn request(
+        &self,
+        selected: &SelectedEvent,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<OutgoingRequest, NotSigned> {
+        let mut request = match (&self.target.format, &selected.about) {
+            (Format::Message(secret), Some(about)) => self.message(secret, selected, about, now),
+            _ => self.arrived(selected)?,
+        };
+        let event = &selected.event;
+        let mut add = |name: &str, value: String| {
+            request.headers.push((format!("{OURS}{name}"), value.into_bytes()));
+        };
+        add("position", event.position.to_string());
+        add("event-id", event.event_id.to_string());
+        add("received-at", event.received_at.to_string());
+        if let Some(about) = &selected.about {
+            add("status", status_name(about.status).to_owned());
+            add("effect", about.effect.name().to_owned());
+        }
+        add("attempt", attempt.to_string());
+        request
+            .headers
+            .push((LEDGER_ID_HEADER.to_owned(), self.ledger_id.to_string().into_bytes()));
+        Ok(request)
+    }
+
+    /// The request as it arrived, signed anew.
+    fn arrived(&self, selected: &SelectedEvent) -> Result<OutgoingRequest, NotSigned> {
+        let event = &selected.event;
+        let method = Method::from_bytes(event.method.as_bytes())
+            .map_err(|_| NotSigned::Method(event.method.clone()))?;
+        let url = with_query(&self.target.url, event.query());
+        let signature = signature(&url, event, self.token(selected)?);
+        let kept = event
+            .headers
+            .iter()
+            .filter(|(name, _)| !OF_SIGNATURE.contains(name) && !name.starts_with(OURS));
+        let kept = kept.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        let signed = (SIGNATURE_HEADER.to_owned(), signature.into_bytes());
+        let headers = kept.chain([signed]).collect();
+        Ok(OutgoingRequest { method, url, headers, body: event.body.clone() })
+    }
+
+    /// The token that signs: that of the account that the event names, or of the only account.
+    fn token(&self, selected: &SelectedEvent) -> Result<&Token, NotSigned> {
+        match &selected.account_sid {
+            Some(sid) => {
+                self.accounts.get(sid).ok_or_else(|| NotSigned::UnknownAccount(sid.clone()))
+            }
+            None => {
+                let mut all = self.accounts.all();
+                all.next().filter(|_| all.next().is_none()).ok_or(NotSigned::NoAccount)
+            }
+        }
+        .map(|keys| &keys.primary)
+    }
+
+    fn message(
+        &self,
+        secret: &WebhookSecret,
+        selected: &SelectedEvent,
+        AboutMessage { message, .. }: &AboutMessage,
+        now: Timestamp,
+    ) -> OutgoingRequest {
+        let as_of = message.lifecycle.history.last().map_or(0, |last| last.position);
+        let as_of: Position = as_of.max(selected.event.position);
+        let message = wire::Message::new(&message.key, &message.lifecycle, as_of, self.error_codes);
+        let body = serde_json::to_vec(&message).expect("a message is JSON");
+        let id = selected.event.event_id.to_string();
+        let timestamp = now.micros().div_euclid(1_000_000);
+        let headers = [
+            ("content-type", "application/json".to_owned()),
+            ("webhook-signature", secret.sign(&id, timestamp, &body)),
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        OutgoingRequest {
+            method: Method::POST,
+            url: self.target.url.clone(),
+            headers: headers.to_vec(),
+            body,
+        }
+    }
+}
+
+/// A URL with the query of an event after its own. Signed is what results, because characters that no URL may
+/// have are percent-encoded in it.
+fn with_query(url: &Url, query: &str) -> Url {
+    let mut url = url.clone();
+    let joined = match (url.query().unwrap_or_default(), query) {
+        (_, "") => return url,
+        ("", query) => query.to_owned(),
+        (own, query) => format!("{own}&{query}"),
+    };
+    url.set_query(Some(&joined));
+    url
+}
+
+/// X-Twilio-Signature of an event for another URL. The signature of JSON covers the URL alone, whose query has
+/// the hash of the body (<https://www.twilio.com/docs/usage/security#validating-requests>).
+fn signature(url: &Url, event: &RecordedEvent, token: &Token) -> String {
+    let parameters = match event.body_kind().map(|kind| ParsedBody::parse(kind, &event.body)) {
+        Some(ParsedBody { content: Content::Form(form), .. }) => form.signed_text(),
+        _ => Vec::new(),
+    };
+    STANDARD.encode(token.sign(&[url.as_str().as_bytes(), &parameters]))
+}

@@ -1,0 +1,57 @@
+//! The targets of a running server.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::running_ledger::RunningLedger;
+use crate::domain::{ErrorCodes, Rule};
+use crate::forward::metrics::ForwardMetrics;
+use crate::forward::target::Target;
+use crate::forward::worker::{self, Handle, Job};
+use crate::http::CallbackState;
+
+/// How long the targets may take to end, together.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The running targets.
+pub struct Forwarding(Vec<Handle>);
+
+/// Starts a thread for each target.
+pub fn start(
+    targets: Vec<Target>,
+    ledger: &RunningLedger,
+    rule: Rule,
+    receiving: &CallbackState,
+    error_codes: &Arc<ErrorCodes>,
+    metrics: &ForwardMetrics,
+) -> Forwarding {
+    let start = |target: Target| {
+        worker::start(Job {
+            metrics: metrics.of(&target.name),
+            target,
+            database: ledger.database.clone(),
+            store: Arc::clone(&ledger.store),
+            projection: ledger.projection.clone(),
+            rule,
+            accounts: Arc::clone(&receiving.accounts),
+            error_codes: Arc::clone(error_codes),
+        })
+    };
+    Forwarding(targets.into_iter().map(start).collect())
+}
+
+impl Forwarding {
+    /// Asks all targets to end.
+    pub fn stop(&self) {
+        self.0.iter().for_each(Handle::stop);
+    }
+
+    /// Waits a bounded time until they have.
+    pub fn finish(self) {
+        self.stop();
+        let deadline = Instant::now() + END_PATIENCE;
+        while !self.0.iter().all(Handle::is_finished) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

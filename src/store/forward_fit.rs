@@ -1,0 +1,43 @@
+//! Whether the states of targets belong to the log next to them. After a restore they may have read further
+//! than the log goes now, or another log.
+
+use super::forward::{ForwardStore, ReadTo, TargetState};
+use super::{Store, StoreError};
+use crate::domain::Position;
+
+/// Corrects the states that do not belong to the log, and logs a warning for each. A target that has read
+/// beyond the end of the log continues after the end; one that has read another log begins anew.
+pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(), StoreError> {
+    let head = store.head()?;
+    for target in forward.targets()? {
+        let (name, position) = (&target.name, target.read_to.position);
+        if target.ledger_id == store.ledger_id() && position > head {
+            let end = ReadTo { position: head, event_id: event_id(store, head)? };
+            let forgotten = forward.cut_off(name, end)?;
+            tracing::warn!(
+                "the target {name} had been sent events up to position {position}, and the log ends \
+                 at {head}: it continues after that; unaccepted events forgotten: {forgotten}"
+            );
+        } else if !has_read(store, &target)? {
+            forward.remove(name)?;
+            tracing::warn!(
+                "the target {name} had been sent events of another log: it begins anew, with the \
+                 position that is configured as `from`"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether the log has the event that a target read last.
+fn has_read(store: &dyn Store, target: &TargetState) -> Result<bool, StoreError> {
+    let ReadTo { position, event_id: read } = target.read_to;
+    Ok(target.ledger_id == store.ledger_id() && event_id(store, position)? == read)
+}
+
+fn event_id(store: &dyn Store, position: Position) -> Result<Option<uuid::Uuid>, StoreError> {
+    match position {
+        0 => Ok(None),
+        _ => Ok(store.read_at(&[position])?.first().map(|event| event.event_id)),
+    }
+}

@@ -1,0 +1,20 @@
+//! Forwarding: targets get the events of the log, signed anew, in order per message, and none is lost.
+
+mod message_format;
+mod requests;
+
+use crate::support::App;
+use crate::support::application::Application;
+
+/// A server that forwards to an application from the beginning of the log on, with more settings of the target.
+fn forwarding(application: &Application, settings: &str) -> App {
+    let mut app = App::not_started(&[]);
+    app.configure(&target("orders", &application.url("/hook"), settings));
+    app.restart();
+    app
+}
+
+/// The section of a target.
+fn target(name: &str, url: &str, settings: &str) -> String {
+    format!("\n[forward.{name}]\nurl = \"{url}\"\nfrom = \"start\"\n{settings}\n")
+}
