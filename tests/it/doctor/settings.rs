@@ -1,4 +1,4 @@
-//! `doctor`'s checks of the configuration: the source of each setting, tokens, URLs.
+//! `doctor`'s checks on the configuration: the source of each setting, tokens, URLs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
