@@ -76,7 +76,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("simulate", &["domain", "twilio", "wire"]),
     (
         "config",
-        &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log", "forward"],
+        &["domain", "forward", "twilio", "store", "twilio_api", "subaccounts", "access_log"],
     ),
     ("telemetry", &[]),
     ("text", &[]),
