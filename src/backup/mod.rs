@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::atomic_file::{AtomicFile, OnExisting};
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};

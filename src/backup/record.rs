@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::VerifiedCopy;
 use crate::atomic_file::{AtomicFile, OnExisting};
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 use crate::domain::{Position, Timestamp};
 
 /// The last backup that was verified and got its name.

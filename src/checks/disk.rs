@@ -1,4 +1,4 @@
-//! Checks of disk space: what is free now, how long it will last, and the size of the write-ahead logs.
+//! Checks on disk space: what is free now, how long it will last, and the size of the write-ahead logs.
 
 use super::context::CheckContext;
 use super::finding::Finding;

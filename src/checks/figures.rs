@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::arrivals::{self, Usual};
+use super::callback_counts::{Counts, RecentCallbacks, minute_of, start_of};
 use super::callbacks::examine::Examined;
 use super::callbacks::refusals::{self, Present};
 use super::callbacks::silence;
 use super::context::CheckContext;
 use super::growth::Growth;
-use super::recent::{Counts, RecentCallbacks, minute_of, start_of};
 use crate::backup::record::{LastBackup, last_backup};
 use crate::domain::{Position, Timestamp};
 use crate::store::{Database, inspect};

@@ -1,4 +1,4 @@
-//! Checks of the ledger's files and their folder.
+//! Checks on the ledger's files and their folder.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

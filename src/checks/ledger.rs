@@ -1,4 +1,4 @@
-//! Checks of log and views: whether they can be read, are unaltered and match each other; and stuck
+//! Checks on log and views: whether they can be read, are unaltered and match each other; and stuck
 //! messages.
 
 use super::context::CheckContext;

@@ -1,4 +1,4 @@
-//! Checks of regular maintenance: the last reconcile and the last backup.
+//! Checks on regular maintenance: the last reconcile and the last backup.
 
 use super::context::CheckContext;
 use super::finding::Finding;

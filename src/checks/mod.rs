@@ -1,8 +1,10 @@
-//! Checks of configuration, files, ledger and server, each with its outcome and advice. They only read. A
+//! Checks on configuration, files, ledger and server, each with its outcome and advice. They only read. A
 //! check that cannot be made is reported as such, or left out if another check has reported the reason.
 
 pub mod arrivals;
+pub mod callback_counts;
 pub mod callbacks;
+mod clock;
 mod configuration;
 pub mod context;
 mod disk;
@@ -12,10 +14,8 @@ pub mod finding;
 pub mod growth;
 mod ledger;
 mod maintenance;
-pub mod recent;
 pub mod report;
 pub mod server;
-mod time;
 
 use std::time::Instant;
 
@@ -99,8 +99,8 @@ const CHECKS: [Check; 38] = [
     Check { area: "ledger", name: "views", cost: Cost::Little, run: ledger::views },
     Check { area: "ledger", name: "rule", cost: Cost::Little, run: ledger::rule },
     Check { area: "ledger", name: "stuck messages", cost: Cost::More, run: ledger::stuck },
-    Check { area: "time", name: "clock", cost: Cost::Little, run: time::clock },
-    Check { area: "time", name: "order of arrival", cost: Cost::More, run: time::order },
+    Check { area: "time", name: "clock", cost: Cost::Little, run: clock::clock },
+    Check { area: "time", name: "order of arrival", cost: Cost::More, run: clock::order },
     Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },
     Check { area: "records", name: "backup", cost: Cost::More, run: maintenance::backup },
     Check { area: "records", name: "verification", cost: Cost::More, run: server::verification },

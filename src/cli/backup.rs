@@ -15,7 +15,7 @@ use crate::cli::common::progress;
 use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::domain::Timestamp;
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 use crate::store::{self, Access, Database, inspect};
 use crate::text::printable;
 

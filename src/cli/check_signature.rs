@@ -56,9 +56,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             writeln!(out, "valid: signed with the {verified_by} token over {}", signed.urls[url])?;
             Ok(Outcome::Done)
         }
-        Verdict::Invalid(refusal) => {
-            out.say(&format!("invalid: {refusal}\n"))?;
-            let cause = diagnosis(&signed, kind, refusal, url, &keys, settings);
+        Verdict::Invalid(reason) => {
+            out.say(&format!("invalid: {reason}\n"))?;
+            let cause = diagnosis(&signed, kind, reason, url, &keys, settings);
             out.say(&format!("cause: {cause}\n"))?;
             Ok(Outcome::CheckFoundSomething)
         }

@@ -37,7 +37,7 @@ pub use crate::config::UsageError;
 use crate::config::{Setting, Settings};
 use crate::telemetry;
 use crate::version;
-use common::flags::options::GlobalOptions;
+use common::flags::global_options::GlobalOptions;
 
 /// What `--version` prints; `-V` prints the version alone.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(version::long);

@@ -13,7 +13,7 @@ use crate::cli::common::text::number;
 use crate::cli::common::{ledger, progress, terminal};
 use crate::config::Settings;
 use crate::domain::Rule;
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{Access, Store, StoreError};

@@ -12,7 +12,7 @@ use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::terminal::{self, palette};
 use crate::cli::common::text::number;
 use crate::config::Settings;
-use crate::domain::digest::{Hash, hex};
+use crate::domain::hash::{Hash, hex};
 use crate::projection::verify::{EXPECTED, Expected, Finding, Pass, Verified, verify};
 use crate::store::{self, Access};
 use crate::text::printable;

@@ -1,4 +1,4 @@
-//! Checks of account SIDs, tokens and keys for the usual copying mistakes. Unambiguous ones are
+//! Checks account SIDs, tokens and keys for the usual copying mistakes. Unambiguous ones are
 //! corrected, others rejected; no message repeats what may be a secret.
 
 use std::path::Path;

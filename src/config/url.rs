@@ -1,4 +1,4 @@
-//! Checks of the public URL, which is otherwise used exactly as given, because Twilio signs it.
+//! Checks the public URL, which is otherwise used exactly as given, because Twilio signs it.
 
 use anyhow::{Result, anyhow};
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
 
 use super::event::{Erased, NewEvent, RecordedEvent};
-pub use super::hash::{Hash, hex};
+use super::hash::Hash;
 
 /// Opens the encoding of an event's content, so that no other kind of bytes can be taken for it.
 const CONTENT_V1: &[u8] = b"delivery-ledger content 1\n";

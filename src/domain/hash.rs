@@ -1,4 +1,4 @@
-//! SHA-256 values.
+//! SHA-256 values, and their form in hex.
 
 /// A SHA-256 value.
 pub type Hash = [u8; 32];

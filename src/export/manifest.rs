@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::Position;
-use crate::domain::digest::{Hash, hex};
+use crate::domain::hash::{Hash, hex};
 
 /// The manifest, written next to the files as `manifest.json`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -8,6 +8,7 @@ pub mod address;
 pub mod answers;
 pub mod client;
 mod follower;
+pub mod job;
 pub mod metrics;
 mod queue;
 pub mod request;

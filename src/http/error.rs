@@ -122,7 +122,7 @@ impl Problem {
     /// Why the callback listener rejects the request for good; `None` if it may be sent again.
     pub fn rejection(&self) -> Option<Rejection> {
         Some(match self {
-            Problem::InvalidSignature(refusal) => Rejection::Signature(*refusal),
+            Problem::InvalidSignature(reason) => Rejection::Signature(*reason),
             Problem::NoCallbackPath(_) => Rejection::Path,
             Problem::MethodNotAllowed(_) => Rejection::Method,
             Problem::NotHttp(_) => Rejection::Request,
@@ -165,7 +165,7 @@ impl From<actix_web::error::BlockingError> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::InvalidSignature(refusal) => refusal.fmt(f),
+            Problem::InvalidSignature(reason) => reason.fmt(f),
             Problem::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
             Problem::NoCallbackPath(path) => write!(
                 f,

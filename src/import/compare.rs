@@ -66,7 +66,7 @@ impl StagedImport {
     }
 
     fn reject_all(&mut self, others: HashSet<Uuid, RandomState>) -> Result<(), ImportError> {
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         let rows = self.spool.rows().map_err(|source| spooling(&self.options, source))?;
         for row in rows {
             let row = row.map_err(|source| spooling(&self.options, source))?;
@@ -74,10 +74,10 @@ impl StagedImport {
                 && let Ok(event) = parse_event(&row.bytes, None)
                 && others.contains(&event.event_id)
             {
-                refused.push((row.file, row.line, event.event_id));
+                rejected.push((row.file, row.line, event.event_id));
             }
         }
-        for (file, line, id) in refused {
+        for (file, line, id) in rejected {
             let why = format!("event {id} is in this ledger, with other content");
             self.reject(file as usize, Some(line), why)?;
         }

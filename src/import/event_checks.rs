@@ -1,4 +1,4 @@
-//! Plausibility checks of another ledger's event: ids, times, keys, requests and notes.
+//! Plausibility checks on another ledger's event: ids, times, keys, requests and notes.
 //! [`exported_event`](super::exported_event) has checked the syntax before.
 
 use std::collections::BTreeMap;

@@ -55,9 +55,9 @@ pub struct Counts {
     /// Inbound messages, which are not imported.
     pub inbound: u64,
     /// Rejected rows and whole files.
-    pub refused: u64,
+    pub rejected: u64,
     /// Rejected whole files.
-    pub refused_files: u64,
+    pub rejected_files: u64,
 }
 
 /// Called with the progress, in the unit of the step; may stop it.

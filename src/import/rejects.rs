@@ -36,12 +36,12 @@ impl Rejects {
     }
 
     /// Adds a rejected row.
-    pub fn push(&mut self, refusal: RejectedRow) -> io::Result<()> {
-        serde_json::to_writer(&mut self.all, &refusal)?;
+    pub fn push(&mut self, row: RejectedRow) -> io::Result<()> {
+        serde_json::to_writer(&mut self.all, &row)?;
         self.all.write_all(b"\n")?;
         self.count += 1;
         if self.first.len() < SHOWN_MAX {
-            self.first.push(refusal);
+            self.first.push(row);
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ pub struct StagedImport {
     /// The number of rows by outcome.
     pub counts: Counts,
     /// The rejected rows.
-    pub refused: Rejects,
+    pub rejected: Rejects,
     pub(super) spool: Spool,
     staged: u64,
     /// The ids of the events to be appended, each with a truncated digest: some 40 bytes an event.
@@ -61,11 +61,11 @@ pub fn stage(
 ) -> Result<StagedImport, ImportError> {
     let folder = &options.spool_folder;
     let spool = Spool::create(folder).map_err(|source| spooling(&options, source))?;
-    let refused = Rejects::create(folder).map_err(|source| spooling(&options, source))?;
+    let rejected = Rejects::create(folder).map_err(|source| spooling(&options, source))?;
     let mut staged = StagedImport {
         files: Vec::new(),
         counts: Counts::default(),
-        refused,
+        rejected,
         spool,
         staged: 0,
         ids: HashMap::default(),
@@ -223,9 +223,9 @@ impl StagedImport {
         reason: String,
     ) -> Result<(), ImportError> {
         let file = self.files[file].path.clone();
-        self.counts.refused += 1;
-        self.counts.refused_files += u64::from(line.is_none());
-        let refused = self.refused.push(RejectedRow { file, line, reason });
-        refused.map_err(|source| spooling(&self.options, source))
+        self.counts.rejected += 1;
+        self.counts.rejected_files += u64::from(line.is_none());
+        let rejected = self.rejected.push(RejectedRow { file, line, reason });
+        rejected.map_err(|source| spooling(&self.options, source))
     }
 }

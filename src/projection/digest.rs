@@ -6,7 +6,8 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::digest::{Encoding, Hash};
+use crate::domain::digest::Encoding;
+use crate::domain::hash::Hash;
 use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Addressing;

@@ -8,7 +8,7 @@ use super::catch_up::{Progress, catch_up};
 use super::digest::digest;
 use super::verify::compare::side_by_side;
 use super::{ProjectionError, compatibility};
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
@@ -51,8 +51,8 @@ pub fn replay(
     progress: Progress<'_>,
 ) -> Result<Replayed, ProjectionError> {
     let head = store.head()?;
-    let new = store.begin_rebuild(rule)?;
-    let rebuilt = rebuild(store, new.views(), head, progress)?;
+    let new = store.begin_generation(rule)?;
+    let filled = fill(store, new.views(), head, progress)?;
     let digest = digest_while(&*new.reader()?, || new.build_indexes())?;
     while !new.swap_in()? {
         let wanted = store.views().checkpoint()?.position;
@@ -62,10 +62,10 @@ pub fn replay(
         }
         catch_up(store, new.views(), head, progress)?;
     }
-    Ok(rebuilt.replayed(head, digest))
+    Ok(filled.replayed(head, digest))
 }
 
-/// Rebuilds into temporary views and reports the messages whose status would differ.
+/// Replays into temporary views and reports the messages whose status would differ.
 /// The views in use stay as they are.
 pub fn dry_run(
     store: &dyn Store,
@@ -78,9 +78,9 @@ pub fn dry_run(
     let fits = compatibility::ViewsState::new(store, &checkpoint, checkpoint.rule)?;
     let fresh = store.temporary_views(rule)?;
     let up_to = if fits == compatibility::ViewsState::Current { checkpoint.position } else { 0 };
-    let mut rebuilt = rebuild(store, &*fresh, up_to, progress)?;
+    let mut filled = fill(store, &*fresh, up_to, progress)?;
     if up_to > 0 {
-        rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, progress, &mut |old, new| {
+        filled.checkpoint = side_by_side(store, in_use, &*fresh, progress, &mut |old, new| {
             let status = |side: Option<&crate::store::Message>| {
                 side.and_then(|message| message.lifecycle.evidence.status())
             };
@@ -90,35 +90,35 @@ pub fn dry_run(
             }
         })?;
     }
-    Ok(rebuilt.replayed(store.head()?, digest(&*fresh)?))
+    Ok(filled.replayed(store.head()?, digest(&*fresh)?))
 }
 
 /// The result of catching up from position 0.
-struct Rebuilt {
+struct Filled {
     rule: Rule,
     checkpoint: Position,
     events: u64,
     events_per_second: f64,
 }
 
-impl Rebuilt {
+impl Filled {
     fn replayed(self, head: Position, digest: Hash) -> Replayed {
         let Self { rule, checkpoint, events, events_per_second } = self;
         Replayed { head, checkpoint, events, events_per_second, rule, digest }
     }
 }
 
-fn rebuild(
+fn fill(
     store: &dyn Store,
     views: &dyn Views,
     up_to: Position,
     progress: Progress<'_>,
-) -> Result<Rebuilt, ProjectionError> {
+) -> Result<Filled, ProjectionError> {
     let began = Instant::now();
     let Checkpoint { position, rule, .. } = catch_up(store, views, up_to, progress)?;
     let seconds = began.elapsed().as_secs_f64().max(f64::EPSILON);
     let events_per_second = position as f64 / seconds;
-    Ok(Rebuilt { rule, checkpoint: position, events: position, events_per_second })
+    Ok(Filled { rule, checkpoint: position, events: position, events_per_second })
 }
 
 /// The digest of views, computed during an act that does not change their messages.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::rejection::Rejection;
 use super::{ListenerSettings, cause_of, signed};
-use crate::store::quarantine::RefusedRequest;
+use crate::store::quarantine::QuarantinedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::diagnosis::Diagnosis;
@@ -19,7 +19,7 @@ pub const AS_IT_IS: &str = "signed by the account, as it is";
 #[derive(Clone)]
 pub struct Candidate {
     /// The request.
-    pub request: Arc<RefusedRequest>,
+    pub request: Arc<QuarantinedRequest>,
     /// Why it was rejected.
     pub rejection: Rejection,
     /// The accounts with their keys.
@@ -58,14 +58,14 @@ impl Candidate {
         if !self.request.whole {
             return None;
         }
-        let refusal = match self.rejection {
-            Rejection::Signature(refusal) => refusal,
+        let reason = match self.rejection {
+            Rejection::Signature(reason) => reason,
             _ => match signed(&self.request, &self.accounts, &self.public_urls) {
                 Ok(_) => return Some(Cause::ValidSignature),
-                Err(refusal) => refusal,
+                Err(reason) => reason,
             },
         };
-        Some(Cause::Diagnosis(cause_of(&self.request, refusal, &self.listener())))
+        Some(Cause::Diagnosis(cause_of(&self.request, reason, &self.listener())))
     }
 }
 

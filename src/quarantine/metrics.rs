@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::store::quarantine::{Kept, Rank};
+use crate::store::quarantine::{QuarantineSize, Rank};
 
 /// The reason a rejected request was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Default for QuarantineMetrics {
 
 impl QuarantineMetrics {
     /// Counts requests that were stored, and sets the gauges to `now`.
-    pub fn kept(&self, requests: usize, now: Kept) {
+    pub fn kept(&self, requests: usize, now: QuarantineSize) {
         self.kept.inc_by(requests as u64);
         self.set_current(now);
     }
@@ -104,7 +104,7 @@ impl QuarantineMetrics {
     }
 
     /// Sets the gauges to the current contents of the file.
-    pub fn set_current(&self, now: Kept) {
+    pub fn set_current(&self, now: QuarantineSize) {
         self.requests.set(i64::try_from(now.requests).unwrap_or(i64::MAX));
         self.recognised.set(i64::try_from(now.recognised).unwrap_or(i64::MAX));
         self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));

@@ -16,7 +16,7 @@ use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
 use crate::domain::{BodyKind, NewEvent, Source};
 use crate::store::new_salt;
-use crate::store::quarantine::RefusedRequest;
+use crate::store::quarantine::QuarantinedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::ParsedBody;
 use crate::twilio::callback_path::CallbackPath;
@@ -60,7 +60,7 @@ pub enum CheckOutcome {
     /// The listener would reject it for this reason, even with a valid signature.
     Unacceptable(Unacceptable),
     /// Its signature is invalid.
-    Refused(InvalidReason, Diagnosis),
+    InvalidSignature(InvalidReason, Diagnosis),
 }
 
 /// The reason, other than its signature, that the listener would still reject a request.
@@ -117,20 +117,20 @@ impl fmt::Display for Unacceptable {
 
 /// Checks a request as the callback listener would, and searches for the cause if its signature is
 /// invalid.
-pub fn check(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> CheckOutcome {
+pub fn check(request: &QuarantinedRequest, listener: &ListenerSettings<'_>) -> CheckOutcome {
     if let Some(reason) = unacceptable(request, listener.callback_paths) {
         return CheckOutcome::Unacceptable(reason);
     }
     match signed(request, listener.accounts, listener.public_urls) {
         Ok(event) => CheckOutcome::Valid(Box::new(event)),
-        Err(refusal) => CheckOutcome::Refused(refusal, cause_of(request, refusal, listener)),
+        Err(reason) => CheckOutcome::InvalidSignature(reason, cause_of(request, reason, listener)),
     }
 }
 
 /// The event of a request, if the callback listener would accept it now. A target that HTTP does not
 /// allow, or a form longer than the listener reads, does not matter here: the bytes are stored, and the
 /// signature is checked over exactly these bytes.
-pub fn verified(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Option<NewEvent> {
+pub fn verified(request: &QuarantinedRequest, listener: &ListenerSettings<'_>) -> Option<NewEvent> {
     if unacceptable(request, listener.callback_paths).is_some() {
         return None;
     }
@@ -138,7 +138,10 @@ pub fn verified(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Op
 }
 
 /// Why the listener would reject a request with any signature; `None` if only its signature matters.
-fn unacceptable(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<Unacceptable> {
+fn unacceptable(
+    request: &QuarantinedRequest,
+    callback_paths: &[CallbackPath],
+) -> Option<Unacceptable> {
     let path = request.target.split('?').next().unwrap_or_default();
     if !request.whole {
         return Some(Unacceptable::Cut);
@@ -158,7 +161,7 @@ fn unacceptable(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Op
 
 /// The event, if the signature is valid over the request as it is, for any path.
 fn signed(
-    request: &RefusedRequest,
+    request: &QuarantinedRequest,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
 ) -> Result<NewEvent, InvalidReason> {
@@ -170,7 +173,7 @@ fn signed(
         settings: request.headers.get(SETTINGS_HEADER),
     };
     match verify(&signed, accounts) {
-        Verdict::Invalid(refusal) => Err(refusal),
+        Verdict::Invalid(reason) => Err(reason),
         Verdict::Valid { verified_by, url } => Ok(NewEvent {
             url: urls.into_iter().nth(url).unwrap_or_default(),
             verified_by: Some(verified_by),
@@ -181,35 +184,35 @@ fn signed(
 
 /// The likely cause of an invalid signature.
 pub fn cause_of(
-    request: &RefusedRequest,
-    refusal: InvalidReason,
+    request: &QuarantinedRequest,
+    reason: InvalidReason,
     listener: &ListenerSettings<'_>,
 ) -> Diagnosis {
-    with_rejected(request, refusal, listener, diagnose)
+    with_rejected(request, reason, listener, diagnose)
 }
 
 /// The public URL that makes the signature match, if the remedy changes only scheme, host or port.
 pub fn corrected_public_url(
-    request: &RefusedRequest,
-    refusal: InvalidReason,
+    request: &QuarantinedRequest,
+    reason: InvalidReason,
     remedy: &Remedy,
     listener: &ListenerSettings<'_>,
 ) -> Option<String> {
-    with_rejected(request, refusal, listener, |rejected, configured| {
+    with_rejected(request, reason, listener, |rejected, configured| {
         diagnosis::corrected_public_url(rejected, configured, remedy)
     })
 }
 
 /// Calls `search` with the input of a diagnosis.
 fn with_rejected<T>(
-    request: &RefusedRequest,
-    refusal: InvalidReason,
+    request: &QuarantinedRequest,
+    reason: InvalidReason,
     &ListenerSettings { accounts, public_urls, callback_paths }: &ListenerSettings<'_>,
     search: impl FnOnce(&RejectedRequest<'_>, &Configuration<'_>) -> T,
 ) -> T {
     let headers: Vec<_> = request.headers.iter().collect();
     let rejected = RejectedRequest {
-        reason: refusal,
+        reason,
         target: &request.target,
         kind: kind(request),
         body: &request.body,
@@ -223,12 +226,12 @@ fn with_rejected<T>(
 }
 
 /// The kind of its body; a form if the media type is one that the listener does not accept.
-fn kind(request: &RefusedRequest) -> BodyKind {
+fn kind(request: &QuarantinedRequest) -> BodyKind {
     BodyKind::from_content_type(request.headers.get("content-type")).unwrap_or(BodyKind::Form)
 }
 
 /// The event as it would have been received, without its URL and the name of the key.
-fn as_event(request: &RefusedRequest, body: Vec<u8>) -> NewEvent {
+fn as_event(request: &QuarantinedRequest, body: Vec<u8>) -> NewEvent {
     let headers = request.headers.iter().filter(|(name, _)| is_event_header(name));
     NewEvent {
         event_id: request.id,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{ListenerSettings, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
-use crate::store::quarantine::{Quarantine, RefusedRequest};
+use crate::store::quarantine::{Quarantine, QuarantinedRequest};
 use crate::store::{Store, StoreError, append_when_free, for_each_event};
 
 /// The number of requests that are checked and appended in one commit.
@@ -81,7 +81,7 @@ pub fn recheck_dry_run(
     }
 }
 
-fn events(page: &[(u64, RefusedRequest)], listener: &ListenerSettings<'_>) -> Vec<NewEvent> {
+fn events(page: &[(u64, QuarantinedRequest)], listener: &ListenerSettings<'_>) -> Vec<NewEvent> {
     let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
     let valid = page.iter().filter_map(|(_, request)| {
         let mut event = verified(request, listener)?;

@@ -69,8 +69,8 @@ impl Recogniser {
         let cause = match ownership(candidate) {
             Ownership::No => return (Rank::Other, None),
             Ownership::Fits => Some(AS_IT_IS.to_owned()),
-            Ownership::Possible(refusal) => {
-                self.fitting(candidate, refusal).map(|fitting| Diagnosis::Fits(fitting).to_string())
+            Ownership::Possible(reason) => {
+                self.fitting(candidate, reason).map(|fitting| Diagnosis::Fits(fitting).to_string())
             }
         };
         let rank = match &cause {
@@ -102,11 +102,11 @@ impl Recogniser {
         remembered.truncate(REMEMBERED_MAX);
     }
 
-    fn fitting(&self, candidate: &Candidate, refusal: InvalidReason) -> Option<Remedy> {
+    fn fitting(&self, candidate: &Candidate, reason: InvalidReason) -> Option<Remedy> {
         let remembered = self.remembered().clone();
         let found = with_rejected(
             &candidate.request,
-            refusal,
+            reason,
             &candidate.listener(),
             |case, configured| {
                 let may = |fitting: &Remedy| {
@@ -171,19 +171,19 @@ enum Ownership {
 
 fn ownership(candidate: &Candidate) -> Ownership {
     let request = &candidate.request;
-    let refusal = match candidate.rejection {
+    let reason = match candidate.rejection {
         _ if !request.whole => return Ownership::No,
-        Rejection::Signature(refusal) => refusal,
+        Rejection::Signature(reason) => reason,
         _ => match signed(request, &candidate.accounts, &candidate.public_urls) {
             Ok(_) => return Ownership::Fits,
-            Err(refusal) => refusal,
+            Err(reason) => reason,
         },
     };
-    match refusal {
+    match reason {
         InvalidReason::Mismatch
         | InvalidReason::NotBase64
         | InvalidReason::BodyHashMissing
-        | InvalidReason::BodyHashDiffers => Ownership::Possible(refusal),
+        | InvalidReason::BodyHashDiffers => Ownership::Possible(reason),
         InvalidReason::Missing
         | InvalidReason::UnknownAccount
         | InvalidReason::ContradictingAccounts

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::recognise::Recogniser;
 use crate::background::Background;
 use crate::rate_limit::{Quota, RateLimit};
-use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
+use crate::store::quarantine::{Limits, Quarantine, QuarantinedRequest, Rank};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
 
@@ -167,7 +167,7 @@ impl Thread {
     }
 
     /// Writes requests to the file. Returns false if the disk is nearly full.
-    fn store(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
+    fn store(&mut self, requests: &[QuarantinedRequest]) -> Result<bool, StoreError> {
         // If the file was deleted, create a new one instead of writing to the deleted inode.
         let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
@@ -183,7 +183,7 @@ impl Thread {
     }
 
     /// The request with its likely cause, if that is known or the rate allows a search for it.
-    fn explained(&self, candidate: Candidate) -> RefusedRequest {
+    fn explained(&self, candidate: Candidate) -> QuarantinedRequest {
         let cause = match candidate.request.cause {
             None if self.explained.try_acquire().is_ok() => candidate.find_cause(),
             _ => return Arc::unwrap_or_clone(candidate.request),
@@ -197,16 +197,16 @@ impl Thread {
             Some(Cause::Diagnosis(_)) | None => candidate.request.rank,
         };
         let cause = cause.map(|cause| cause.to_string());
-        RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(candidate.request) }
+        QuarantinedRequest { cause, rank, ..Arc::unwrap_or_clone(candidate.request) }
     }
 
     /// Updates the gauges from the file, which other processes may change.
     fn set_current(&mut self) {
         let now = match &self.open {
-            Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),
+            Some(open) if open.check_files_unmoved().is_ok() => open.size().ok(),
             _ => store::read_quarantine(&self.database)
                 .ok()
-                .map(|open| open.and_then(|open| open.kept().ok()).unwrap_or_default()),
+                .map(|open| open.and_then(|open| open.size().ok()).unwrap_or_default()),
         };
         now.inspect(|now| self.metrics.set_current(*now));
     }

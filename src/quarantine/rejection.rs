@@ -47,7 +47,7 @@ impl Rejection {
             Rejection::TooSlow => "body_too_slow",
             Rejection::Broken => "body_broken",
             Rejection::MediaType => "media_type",
-            Rejection::Signature(refusal) => refusal.name(),
+            Rejection::Signature(reason) => reason.name(),
         }
     }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Rejection {
             Rejection::TooSlow => "its body did not arrive in time",
             Rejection::Broken => "its body did not arrive completely",
             Rejection::MediaType => "its body is neither a form nor JSON",
-            Rejection::Signature(refusal) => return refusal.fmt(f),
+            Rejection::Signature(reason) => return reason.fmt(f),
         })
     }
 }

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use sha2::Sha256;
 
 use super::{Draft, SendOutcome, note};
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio_api::Credentials;

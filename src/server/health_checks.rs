@@ -11,7 +11,7 @@ use crate::checks::{self, Cost};
 use crate::config::{ListenerConfig, Settings};
 use crate::http::{CallbackState, HealthChecks};
 
-/// Checks of a server that was started with these settings.
+/// Checks on a server that was started with these settings.
 pub fn configured(
     settings: Settings,
     ledger: &RunningLedger,

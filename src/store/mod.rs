@@ -11,9 +11,9 @@ pub mod forward;
 pub mod forward_fit;
 pub mod head;
 pub mod inspect;
-mod kept;
 pub mod open;
 pub mod quarantine;
+mod recent_appends;
 mod salt;
 mod sqlite;
 pub mod writer;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
@@ -34,11 +34,11 @@ use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, Recor
 
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
-pub use kept::Kept;
 pub use open::{
     Database, create_forward_store, create_quarantine, lock_recheck, open, open_forward_store,
     open_quarantine, read_forward_store, read_quarantine,
 };
+pub use recent_appends::RecentAppends;
 pub use salt::new_salt;
 pub use sqlite::files::lock::Lock;
 pub use sqlite::version as sqlite_version;
@@ -89,7 +89,7 @@ pub trait Store: Send + Sync {
 
     /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from the copy in memory. If
     /// the copy lacks any of them, the log is left unchanged and the error is [`StoreError::LostEvents`].
-    fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
+    fn reopen_and_restore(&self, _recent: &RecentAppends) -> Result<Position, StoreError> {
         self.reopen()
     }
 
@@ -137,12 +137,12 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Begins to rebuild the views, next to those in use. There is one rebuild at a time in all
-    /// processes; another one is [`StoreError::Replaying`].
-    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError>;
+    /// Begins a replay: a new generation of the views, next to the one in use. There is one replay at a
+    /// time in all processes; another one is [`StoreError::Replaying`].
+    fn begin_generation(&self, rule: Rule) -> Result<Box<dyn NewGeneration + '_>, StoreError>;
 
     /// Empty views of their own, removed when dropped: for a fold that is only compared. As in a
-    /// [`Rebuild`], their messages can be loaded and paged, but neither found by SID nor listed.
+    /// [`NewGeneration`], their messages can be loaded and paged, but neither found by SID nor listed.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
@@ -227,8 +227,8 @@ pub trait Views: Send + Sync {
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
-/// Views that are built to replace those in use. If dropped before that, they are removed.
-pub trait Rebuild {
+/// Views that a replay builds to replace those in use. If dropped before that, they are removed.
+pub trait NewGeneration {
     /// The views to fill. Until their indexes are built, messages can be loaded and paged, but neither
     /// found by SID nor listed. If a write fails they cannot be used any more.
     fn views(&self) -> &dyn Views;
@@ -326,7 +326,7 @@ pub enum Access {
     Write,
     /// Like `Write`, but discards the views first.
     WriteDiscardingViews,
-    /// Reading, and rebuilding the views, alongside a process that appends and projects.
+    /// Reading and replaying, alongside a process that appends and projects.
     Replay,
     /// Reading and appending, alongside a process that appends and projects.
     Append,

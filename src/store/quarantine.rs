@@ -9,7 +9,7 @@ use crate::domain::{Position, Timestamp};
 
 /// A rejected request, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedRequest {
+pub struct QuarantinedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
     pub id: Uuid,
     /// The time of its arrival.
@@ -60,7 +60,7 @@ pub struct Limits {
 
 /// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct QuarantineSize {
     /// The number of requests.
     pub requests: u64,
     /// How many of them are recognised.
@@ -69,14 +69,18 @@ pub struct Kept {
     pub bytes: u64,
 }
 
-/// The refused requests of one ledger. Several processes may have it open.
+/// The rejected requests of one ledger. Several processes may have it open.
 pub trait Quarantine: Send {
     /// Stores these, all or none, and evicts others until the limits are kept: the lowest rank first, and of
     /// one rank the oldest. A crash may lose the last ones.
-    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
+    fn keep(
+        &mut self,
+        requests: &[QuarantinedRequest],
+        limits: &Limits,
+    ) -> Result<QuarantineSize, StoreError>;
 
     /// The current size.
-    fn kept(&self) -> Result<Kept, StoreError>;
+    fn size(&self) -> Result<QuarantineSize, StoreError>;
 
     /// Makes sure that its path still leads to the file that was opened.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
@@ -86,21 +90,25 @@ pub trait Quarantine: Send {
 
     /// At most `limit` requests after a number, in the order of arrival, each with its number; fewer
     /// if they are large, none only at the end.
-    fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
+    fn oldest(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError>;
 
     /// The same before a number, in the opposite order.
     fn newest(
         &self,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError>;
 
     /// The paths of requests with this reason and how many each has, the most frequent first, at most
     /// `limit` of them.
     fn paths(&self, reason: &str, limit: usize) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// The request with this id.
-    fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError>;
+    fn find(&self, id: Uuid) -> Result<Option<QuarantinedRequest>, StoreError>;
 
     /// Records on disk that these may be in the log after a position.
     fn mark(&mut self, ids: &[Uuid], after: Position) -> Result<(), StoreError>;

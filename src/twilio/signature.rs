@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, Secret, SharedKey, Token};
 use super::callback::{ClaimedAccount, Content, ParsedBody};
 use super::form::{BODY_HASH, Form};
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 
 /// The header that carries the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
@@ -104,7 +104,7 @@ impl InvalidReason {
 
     /// The reason with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.name() == name)
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Every call blocks, has a timeout, and returns Twilio's response unchanged.
 
-mod accounts;
+mod accounts_page;
 mod client;
 mod error;
 mod limits;
@@ -12,7 +12,7 @@ mod page;
 
 use secrecy::SecretString;
 
-pub use self::accounts::{AccountStatus, AccountsPage, FIRST_ACCOUNTS_PAGE, ListedAccount};
+pub use self::accounts_page::{AccountStatus, AccountsPage, FIRST_ACCOUNTS_PAGE, ListedAccount};
 pub use self::client::{ANSWER_TIMEOUT, Client};
 pub use self::error::{ApiError, RequestError};
 pub use self::limits::RequestLimits;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ListenerConfig;
 use crate::quarantine::{CheckOutcome, ListenerSettings, check, corrected_public_url, verified};
-use crate::store::quarantine::{Kept, Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::twilio::signature::BaseUrl;
@@ -22,7 +22,7 @@ const EXAMINED_MIN: u64 = 5;
 #[derive(Debug, Clone)]
 pub struct Examined {
     /// The contents of the whole quarantine.
-    pub kept: Kept,
+    pub size: QuarantineSize,
     /// The number of requests that were examined.
     pub requests: u64,
     /// The number of them that would be accepted now.
@@ -68,12 +68,16 @@ pub fn examine(
     configured: &ListenerConfig,
 ) -> Result<Option<Examined>, StoreError> {
     let Some(quarantine) = store::read_quarantine(database)? else { return Ok(None) };
-    let (kept, newest) = (quarantine.kept()?, quarantine.newest(None, EXAMINED_MAX)?);
+    let (size, newest) = (quarantine.size()?, quarantine.newest(None, EXAMINED_MAX)?);
     let newest: Vec<_> = newest.into_iter().map(|(_, request)| request).collect();
-    Ok(Some(examine_each(kept, &newest, configured)))
+    Ok(Some(examine_each(size, &newest, configured)))
 }
 
-fn examine_each(kept: Kept, newest: &[RefusedRequest], configured: &ListenerConfig) -> Examined {
+fn examine_each(
+    size: QuarantineSize,
+    newest: &[QuarantinedRequest],
+    configured: &ListenerConfig,
+) -> Examined {
     let ListenerConfig { accounts, public_urls, callback_paths } = configured;
     let listener = ListenerSettings { accounts, public_urls, callback_paths };
     let began = Instant::now();
@@ -92,16 +96,16 @@ fn examine_each(kept: Kept, newest: &[RefusedRequest], configured: &ListenerConf
             CheckOutcome::Unacceptable(reason) => {
                 (reason.to_string(), request.rank == Rank::Recognised, None)
             }
-            CheckOutcome::Refused(refusal, Diagnosis::Fits(remedy)) => {
-                (Diagnosis::Fits(remedy.clone()).to_string(), true, Some((refusal, remedy)))
+            CheckOutcome::InvalidSignature(reason, Diagnosis::Fits(remedy)) => {
+                (Diagnosis::Fits(remedy.clone()).to_string(), true, Some((reason, remedy)))
             }
-            CheckOutcome::Refused(_, cause) => (cause.to_string(), cause.is_found(), None),
+            CheckOutcome::InvalidSignature(_, cause) => (cause.to_string(), cause.is_found(), None),
         };
         let counted = causes.entry(text).or_insert_with(|| Counted {
             requests: 0,
             is_ours,
-            public_url: remedy.and_then(|(refusal, remedy)| {
-                corrected_public_url(request, refusal, &remedy, &listener)
+            public_url: remedy.and_then(|(reason, remedy)| {
+                corrected_public_url(request, reason, &remedy, &listener)
             }),
         });
         counted.requests += 1;
@@ -114,13 +118,13 @@ fn examine_each(kept: Kept, newest: &[RefusedRequest], configured: &ListenerConf
         let correction = public_url.and_then(|url| Correction::new(url, examined, &listener));
         Cause { text, requests: count, is_ours, correction }
     });
-    Examined { kept, requests, acceptable, cause }
+    Examined { size, requests, acceptable, cause }
 }
 
 impl Correction {
     fn new(
         public_url: String,
-        examined: &[RefusedRequest],
+        examined: &[QuarantinedRequest],
         listener: &ListenerSettings<'_>,
     ) -> Option<Self> {
         let public_urls = [BaseUrl::parse(&public_url)?];

@@ -1,4 +1,4 @@
-//! Checks of the callbacks that arrive: which are rejected, and why.
+//! Checks on the callbacks that arrive: which are rejected, and why.
 
 pub mod examine;
 pub mod quarantine;

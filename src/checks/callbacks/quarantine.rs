@@ -1,4 +1,4 @@
-//! Checks of the quarantine: the most common cause of rejection, and requests sent to a wrong path or
+//! Checks on the quarantine: the most common cause of rejection, and requests sent to a wrong path or
 //! with a wrong method.
 
 use std::collections::BTreeMap;
@@ -36,15 +36,15 @@ pub fn common(context: &CheckContext) -> Vec<Finding> {
 
 /// Reports the number of requests with an account's signature, which are kept even
 /// under a flood of forged ones.
-fn of_own(Examined { kept, .. }: &Examined) -> Option<Finding> {
-    let (own, all) = (number(kept.recognised), number(kept.requests));
+fn of_own(Examined { size, .. }: &Examined) -> Option<Finding> {
+    let (own, all) = (number(size.recognised), number(size.requests));
     let detail =
         format!("{own} of {all} have a signature that matches, or would match after a known edit");
-    (kept.recognised > 0).then(|| Finding::ok(detail).of("recognised"))
+    (size.recognised > 0).then(|| Finding::ok(detail).of("recognised"))
 }
 
 fn of_newest(examined: &Examined) -> Finding {
-    let stored = number(examined.kept.requests);
+    let stored = number(examined.size.requests);
     let newest = format!("{stored} stored; of the newest {}", examined.requests);
     if examined.acceptable > 0 {
         return Finding::warn(

@@ -1,9 +1,9 @@
 //! Check of the share of rejected callbacks, and of the most common reason, as a running server counts
 //! them.
 
+use crate::checks::callback_counts::{Counts, RECENT_MINUTES, minute_of, start_of};
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
-use crate::checks::recent::{Counts, RECENT_MINUTES, minute_of, start_of};
 use crate::checks::server::metrics_text::Metrics;
 use crate::domain::Timestamp;
 

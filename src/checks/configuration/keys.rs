@@ -1,4 +1,4 @@
-//! Checks of the keys with which Twilio signs callbacks.
+//! Checks on the keys with which Twilio signs callbacks.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Checks of the configuration: each setting, the accounts' keys, and the URL that Twilio calls.
+//! Checks on the configuration: each setting, the accounts' keys, and the URL that Twilio calls.
 
 pub mod keys;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! Checks of the configuration: whether it can be read, the origin of each value, and whether `serve`
+//! Checks on the configuration: whether it can be read, the origin of each value, and whether `serve`
 //! starts with it.
 
 use crate::checks::context::CheckContext;

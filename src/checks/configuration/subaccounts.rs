@@ -1,4 +1,4 @@
-//! Checks of the subaccounts that the server fetches from Twilio.
+//! Checks on the subaccounts that the server fetches from Twilio.
 
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;

@@ -1,4 +1,4 @@
-//! Checks of the URL that Twilio calls, and of the connection overrides in it.
+//! Checks on the URL that Twilio calls, and on the connection overrides in it.
 
 use std::net::IpAddr;
 

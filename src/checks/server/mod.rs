@@ -1,4 +1,4 @@
-//! Checks of the running server: whether it is ready, its version, its last verification; and of the limit
+//! Checks on the running server: whether it is ready, its version, its last verification; and on the limit
 //! on open files.
 
 pub mod metrics_text;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use super::metrics_text::Metrics;
-use crate::checks::recent::RecentCallbacks;
+use crate::checks::callback_counts::RecentCallbacks;
 
 /// The state of a server, if one responds.
 #[derive(Default)]

@@ -46,8 +46,8 @@ pub fn import(
         ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
-    if let Some(refusal) = staged.refused.first().first() {
-        bail!("the past cannot be imported: {}", refusal.reason);
+    if let Some(row) = staged.rejected.first().first() {
+        bail!("the past cannot be imported: {}", row.reason);
     }
     let store = store::open(database, Access::Create)?;
     let bar = progress::over_events(staged.staged(), "import");

@@ -82,7 +82,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
     let mut staged = args.stage(&database, settings, &interrupt)?;
-    let proceeds = staged.counts.refused == 0 || args.skip_refused;
+    let proceeds = staged.counts.rejected == 0 || args.skip_refused;
     let _only_one = match proceeds && !args.dry_run {
         true => Some(only_one(settings, &database)?),
         false => None,
@@ -98,13 +98,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         bar.finish_and_clear();
     }
     let counts = staged.counts;
-    if counts.refused > 0 && !args.skip_refused {
+    if counts.rejected > 0 && !args.skip_refused {
         args.report(counts, None).print(&mut staged)?;
         let hint = match staged.staged() {
             0 => "",
             _ => "; --skip-refused imports the others",
         };
-        bail!("{} refused, so nothing was imported{hint}", refused_text(counts));
+        bail!("{} refused, so nothing was imported{hint}", rejected_text(counts));
     }
     args.append(staged, &database, store.as_deref(), &interrupt)
 }
@@ -154,7 +154,7 @@ impl Args {
     }
 
     fn report(&self, counts: Counts, head: Option<u64>) -> Report {
-        let nothing_done = counts.refused > 0 && !self.skip_refused;
+        let nothing_done = counts.rejected > 0 && !self.skip_refused;
         Report { format: self.report, dry_run: self.dry_run, nothing_done, counts, head }
     }
 
@@ -213,16 +213,16 @@ fn account_sid(given: &str, settings: &Settings, now: Timestamp) -> Result<Accou
 }
 
 /// The numbers of rejected files and rows in words, with the verb.
-fn refused_text(counts: Counts) -> String {
+fn rejected_text(counts: Counts) -> String {
     let count = |count: u64, what: &str| match count {
         1 => format!("1 {what}"),
         _ => format!("{} {what}s", number(count)),
     };
-    let rows = counts.refused - counts.refused_files;
-    let parts = [(counts.refused_files, "file"), (rows, "row")];
+    let rows = counts.rejected - counts.rejected_files;
+    let parts = [(counts.rejected_files, "file"), (rows, "row")];
     let parts: Vec<_> =
         parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, w)| count(n, w)).collect();
-    format!("{} {}", parts.join(" and "), if counts.refused == 1 { "is" } else { "are" })
+    format!("{} {}", parts.join(" and "), if counts.rejected == 1 { "is" } else { "are" })
 }
 
 /// Creates the ledger if it does not exist, and locks out another import: two concurrent imports would

@@ -35,8 +35,8 @@ impl Report {
                 let (open, _closing) = summary.split_at(summary.len() - 1);
                 write!(out, "{open},\"refusals\":[")?;
                 let mut comma = "";
-                staged.refused.each_json(&mut |refusal| {
-                    write!(out, "{comma}{refusal}")?;
+                staged.rejected.each_json(&mut |row| {
+                    write!(out, "{comma}{row}")?;
                     comma = ",";
                     Ok(())
                 })?;
@@ -53,7 +53,7 @@ impl Report {
             let format = file.format.map_or("-", import::ImportFormat::name);
             files.row([Cell::text(&file.path), Cell::text(format), Cell::number(file.rows)]);
         }
-        let Counts { appended, known, inbound, refused, .. } = self.counts;
+        let Counts { appended, known, inbound, rejected, .. } = self.counts;
         let would = if self.dry_run { "would be " } else { "" };
         let mut text = files.fit(screen_columns);
         if !self.nothing_done {
@@ -65,13 +65,13 @@ impl Report {
         } else {
             text.push("\nNothing was imported.\n");
         }
-        text.push(&format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused)));
-        for refusal in staged.refused.first() {
-            let line = refusal.line.map_or(String::new(), |line| format!(":{line}"));
-            let (file, reason) = (printable(&refusal.file), printable(&refusal.reason));
+        text.push(&format!("inbound   {}\nrefused   {}\n", number(inbound), number(rejected)));
+        for row in staged.rejected.first() {
+            let line = row.line.map_or(String::new(), |line| format!(":{line}"));
+            let (file, reason) = (printable(&row.file), printable(&row.reason));
             text.push(&format!("  {file}{line}  {reason}\n"));
         }
-        let more = refused - staged.refused.first().len() as u64;
+        let more = rejected - staged.rejected.first().len() as u64;
         if more > 0 {
             text.push(&format!("  and {} more; --report json has all\n", number(more)));
         }
@@ -89,7 +89,7 @@ impl Report {
         json!({
             "files": files.collect::<Vec<_>>(), "dry_run": self.dry_run, "head": self.head,
             "rows": counts.rows, "appended": counts.appended, "known": counts.known,
-            "inbound": counts.inbound, "refused": counts.refused,
+            "inbound": counts.inbound, "refused": counts.rejected,
         })
     }
 }

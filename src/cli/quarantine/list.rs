@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::time::zone::Zone;
 use crate::store;
-use crate::store::quarantine::{Kept, Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantineSize, QuarantinedRequest, Rank};
 use crate::wire::filter::in_order;
 use crate::wire::mask;
 
@@ -53,22 +53,22 @@ pub struct Args {
 /// Prints the list.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let zone = args.time_zone.zone(settings)?;
-    let (kept, requests) = read(args, settings)?;
+    let (size, requests) = read(args, settings)?;
     let mut out = terminal::paged(settings);
     match args.format {
-        Format::Table => out.show(&for_people(kept, &requests, &zone, out.columns()))?,
-        Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,
+        Format::Table => out.show(&for_people(size, &requests, &zone, out.columns()))?,
+        Format::Json => writeln!(out, "{:#}", as_json(size, &requests))?,
     }
     Ok(Outcome::Done)
 }
 
 /// One line of the list.
 struct Entry {
-    request: RefusedRequest,
+    request: QuarantinedRequest,
     bytes: usize,
 }
 
-fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
+fn read(args: &Args, settings: &Settings) -> Result<(QuarantineSize, Vec<Entry>)> {
     let time = |name: &str, text: &Option<String>| {
         let time = text.as_deref().map(|text| args.time_zone.time(name, text, settings));
         time.transpose()
@@ -79,7 +79,7 @@ fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
         since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)
     };
     let Some(quarantine) = store::read_quarantine(&settings.database()?)? else {
-        return Ok((Kept::default(), Vec::new()));
+        return Ok((QuarantineSize::default(), Vec::new()));
     };
     let (mut before, mut entries) = (None, Vec::new());
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
@@ -91,21 +91,26 @@ fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
         let found = requests.filter(|request| in_period(request.received_at));
         entries.extend(found.take(limit - entries.len()).map(Entry::of));
     }
-    Ok((quarantine.kept()?, entries))
+    Ok((quarantine.size()?, entries))
 }
 
 impl Entry {
     /// The entry of a request: its path with addresses masked, without query and body.
-    fn of(request: RefusedRequest) -> Self {
+    fn of(request: QuarantinedRequest) -> Self {
         let bytes = request.body.len();
         let path = request.target.split('?').next().unwrap_or_default();
-        let request = RefusedRequest { target: mask::path(path), body: Vec::new(), ..request };
+        let request = QuarantinedRequest { target: mask::path(path), body: Vec::new(), ..request };
         Self { request, bytes }
     }
 }
 
-fn for_people(kept: Kept, entries: &[Entry], zone: &Zone, screen_columns: Option<usize>) -> Styled {
-    if kept.requests == 0 && entries.is_empty() {
+fn for_people(
+    size: QuarantineSize,
+    entries: &[Entry],
+    zone: &Zone,
+    screen_columns: Option<usize>,
+) -> Styled {
+    if size.requests == 0 && entries.is_empty() {
         return Styled::from("The quarantine is empty.\n");
     }
     let mut table = Table::new([
@@ -132,14 +137,14 @@ fn for_people(kept: Kept, entries: &[Entry], zone: &Zone, screen_columns: Option
     text.push(&format!(
         "\n{} of {} shown; {} have an account's signature; all take {} KiB.\n",
         number(entries.len() as u64),
-        number(kept.requests),
-        number(kept.recognised),
-        number(kept.bytes.div_ceil(1024)),
+        number(size.requests),
+        number(size.recognised),
+        number(size.bytes.div_ceil(1024)),
     ));
     text
 }
 
-fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
+fn as_json(size: QuarantineSize, entries: &[Entry]) -> serde_json::Value {
     let entry = |Entry { request, bytes }: &Entry| {
         json!({
             "id": request.id.to_string(),
@@ -155,8 +160,8 @@ fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
     };
     json!({
         "data": entries.iter().map(entry).collect::<Vec<_>>(),
-        "requests": kept.requests,
-        "recognised": kept.recognised,
-        "bytes": kept.bytes,
+        "requests": size.requests,
+        "recognised": size.recognised,
+        "bytes": size.bytes,
     })
 }

@@ -68,7 +68,7 @@ fn for_real(configured: &ListenerConfig, settings: &Settings) -> Result<Rechecke
         bail!("another recheck of {database} is running; wait until it has finished");
     };
     let store = ledger::to_append(settings)?;
-    let bar = progress::over_events(quarantine.kept()?.requests, "recheck");
+    let bar = progress::over_events(quarantine.size()?.requests, "recheck");
     let rechecked =
         recheck(&mut *quarantine, &*store, &accepted_by(configured), &mut |rechecked| {
             bar.set_position(rechecked.requests);

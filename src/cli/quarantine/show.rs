@@ -14,7 +14,7 @@ use crate::config::{self, Settings};
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{CheckOutcome, check};
 use crate::store;
-use crate::store::quarantine::{Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantinedRequest, Rank};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::{Body, HeaderValue};
@@ -64,7 +64,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
+fn for_people(request: &QuarantinedRequest, now: &Result<CheckOutcome>) -> String {
     let reason = Rejection::parse(&request.reason);
     let reason = reason.map_or(request.reason.clone(), |rejection| rejection.to_string());
     let cause =
@@ -74,7 +74,7 @@ fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
             format!("valid over {}; recheck would append it", event.url)
         }
         Ok(CheckOutcome::Unacceptable(reason)) => format!("not accepted: {reason}"),
-        Ok(CheckOutcome::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
+        Ok(CheckOutcome::InvalidSignature(reason, cause)) => format!("{reason}: {cause}"),
         Err(error) => format!("not checked: {error:#}"),
     };
     let mut text = format!(
@@ -102,7 +102,7 @@ fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
     )
 }
 
-fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {
+fn as_json(request: &QuarantinedRequest, now: &Result<CheckOutcome>) -> Value {
     let headers = request.headers.iter();
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
@@ -110,8 +110,8 @@ fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {
         Ok(CheckOutcome::Unacceptable(reason)) => {
             json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
         }
-        Ok(CheckOutcome::Refused(refusal, cause)) => {
-            json!({ "valid": false, "reason": refusal.name(), "cause": cause.to_string() })
+        Ok(CheckOutcome::InvalidSignature(reason, cause)) => {
+            json!({ "valid": false, "reason": reason.name(), "cause": cause.to_string() })
         }
         Err(error) => json!({ "valid": null, "error": format!("{error:#}") }),
     };

@@ -17,11 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::domain::{Position, Timestamp};
 use crate::forward::client::{Outcome, TargetClient};
+use crate::forward::job::{ForwardError, Job};
 use crate::forward::queue::Queue;
 use crate::forward::schedule::Outage;
 use crate::forward::selected::SelectedEvent;
 use crate::forward::target::Beginning;
-use crate::forward::worker::{ForwardError, Job};
 use crate::store;
 use crate::store::forward::{ForwardStore, ReadTo, Step};
 use crate::store::{Store, StoreError};

@@ -2,8 +2,8 @@
 
 use super::{Follower, WAITING_MAX, now};
 use crate::domain::{Position, RecordedEvent};
+use crate::forward::job::Job;
 use crate::forward::selected::select;
-use crate::forward::worker::Job;
 use crate::store::forward::{ReadTo, UnacceptedEvent};
 use crate::store::{Store, StoreError};
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::{Follower, LOOK_AGAIN, between, now, place};
 use crate::domain::Timestamp;
+use crate::forward::job::ForwardError;
 use crate::forward::metrics::Progress;
 use crate::forward::queue::Queue;
-use crate::forward::worker::ForwardError;
 use crate::store::StoreError;
 use crate::store::forward::{AnswerCount, ReadTo, Step};
 

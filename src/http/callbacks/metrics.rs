@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
 
-use super::recent::MinuteCounters;
+use super::minute_counters::MinuteCounters;
 use crate::domain::Status;
 use crate::http::error::Problem;
 use crate::quarantine::rejection::Rejection;

@@ -4,9 +4,9 @@
 
 pub mod listener;
 mod metrics;
+pub mod minute_counters;
 mod misdirected;
 mod receive;
-pub mod recent;
 mod rejection;
 mod rejection_log;
 mod request_heads;

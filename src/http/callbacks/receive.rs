@@ -1,13 +1,11 @@
 //! The handler of callbacks: reads and parses the body, verifies the signature, appends the event, and
 //! only then responds. Requests that fail a check continue in [`rejection`](super::rejection).
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use uuid::Uuid;
 
 use super::rejection::{ReceivedRequest, Rejected, read_body};
@@ -30,47 +28,34 @@ use crate::twilio::signature::{
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A callback with a valid signature.
-pub struct SignedCallback {
+struct SignedCallback {
     event: NewEvent,
     status: StatusWord,
-    /// The memory budget of its body, until the response is sent.
+    /// The memory budget of its body, until the event is on disk.
     _share: BudgetShare,
 }
 
-/// Responds with 200 and no body once the event is on disk. Its argument is made first, by `from_request`
-/// below, which reads the body, verifies the signature, and rejects.
+/// Responds with 200 and no body once the event is on disk.
 pub async fn receive(
-    SignedCallback { event, status, _share }: SignedCallback,
+    request: HttpRequest,
+    payload: web::Payload,
     state: web::Data<CallbackState>,
 ) -> Result<HttpResponse, Problem> {
-    let begun = Instant::now();
-    let outcome = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
-        Ok(Ok(_position)) => {
-            state.metrics.stored(status, begun.elapsed());
-            return Ok(HttpResponse::Ok().content_type("text/plain").finish());
-        }
-        Ok(Err(error)) => Problem::NotStored(error),
-        Err(_) => Problem::NotDurableInTime,
-    };
-    state.metrics.not_stored(status, &outcome);
-    state.rejection_log.write(outcome.status_code().as_u16(), &outcome.to_string());
-    Err(outcome)
+    let callback = read_and_verify(&request, payload.into_inner(), &state).await?;
+    append(callback, &state).await?;
+    Ok(HttpResponse::Ok().content_type("text/plain").finish())
 }
 
-impl FromRequest for SignedCallback {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (ReceivedRequest::new(request), payload.take());
-        Box::pin(async move {
-            let state = request.http.app_data::<web::Data<CallbackState>>().cloned();
-            let state = state.ok_or(Problem::Internal)?;
-            match signed_callback(&request, payload, &state).await {
-                Ok(callback) => Ok(callback),
-                Err(rejected) => Err(rejected.record(&request, &state).await),
-            }
-        })
+/// The callback, if it can be read and its signature is valid. Anything else is recorded as rejected.
+async fn read_and_verify(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &web::Data<CallbackState>,
+) -> Result<SignedCallback, Problem> {
+    let request = ReceivedRequest::new(request);
+    match signed_callback(&request, payload, state).await {
+        Ok(callback) => Ok(callback),
+        Err(rejected) => Err(rejected.record(&request, state).await),
     }
 }
 
@@ -121,6 +106,23 @@ async fn signed_callback(
         salt: new_salt(),
     };
     Ok(SignedCallback { event, status, _share: body.share })
+}
+
+/// Appends the event, and waits until it is on disk.
+async fn append(callback: SignedCallback, state: &CallbackState) -> Result<(), Problem> {
+    let SignedCallback { event, status, _share } = callback;
+    let begun = Instant::now();
+    let problem = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
+        Ok(Ok(_position)) => {
+            state.metrics.stored(status, begun.elapsed());
+            return Ok(());
+        }
+        Ok(Err(error)) => Problem::NotStored(error),
+        Err(_) => Problem::NotDurableInTime,
+    };
+    state.metrics.not_stored(status, &problem);
+    state.rejection_log.write(problem.status_code().as_u16(), &problem.to_string());
+    Err(problem)
 }
 
 /// True if the callback may be valid with what Twilio knows: it is of an account that is not known, or of

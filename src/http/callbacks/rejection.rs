@@ -16,7 +16,7 @@ use crate::http::error::Problem;
 use crate::quarantine;
 use crate::quarantine::candidate::Candidate;
 use crate::quarantine::rejection::Rejection;
-use crate::store::quarantine::{Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantinedRequest, Rank};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::signature::SIGNATURE_HEADER;
 
@@ -176,7 +176,7 @@ fn record(
     }
     let (public_urls, callback_paths) =
         (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
-    let request = Arc::new(refused_request(request, body, rejection));
+    let request = Arc::new(quarantined_request(request, body, rejection));
     let candidate = Candidate { request, rejection, accounts, public_urls, callback_paths };
     let cause = recorder.and_then(|recorder| recorder.try_record(candidate.clone()));
     let reason = problem.reason_without_data();
@@ -192,14 +192,14 @@ fn record(
     }
 }
 
-fn refused_request(
+fn quarantined_request(
     request: &ReceivedRequest,
     body: Option<Body>,
     rejection: Rejection,
-) -> RefusedRequest {
+) -> QuarantinedRequest {
     let headers = request.http.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    RefusedRequest {
+    QuarantinedRequest {
         id: Uuid::now_v7(),
         received_at: request.at,
         method: request.http.method().to_string(),

@@ -7,7 +7,7 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::Page;
 use super::frame::visit::Visit;
-use crate::checks::recent::Counts;
+use crate::checks::callback_counts::Counts;
 use crate::domain::Timestamp;
 use crate::http::admin::state::Receiving;
 use crate::http::error::Problem;

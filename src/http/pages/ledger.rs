@@ -11,7 +11,7 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
-use crate::checks::recent::Counts;
+use crate::checks::callback_counts::Counts;
 use crate::domain::hash::hex;
 use crate::domain::{Position, Rule, Timestamp};
 use crate::http::admin::health::lag_seconds;

@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use self::encoding::{Encoding, Utf16Reader};
-use crate::domain::digest::{Hash, hex};
+use crate::domain::hash::{Hash, hex};
 
 /// The number of bytes read to detect the format of an input.
 const BEGINNING_BYTES: u64 = 64 * 1024;

@@ -1,4 +1,4 @@
-//! Checks of addresses: E.164 numbers, short codes and sender names, with or without a channel
+//! Checks addresses: E.164 numbers, short codes and sender names, with or without a channel
 //! prefix as in `whatsapp:+15558675310`.
 
 use super::{is_digits, is_scientific};

@@ -1,4 +1,4 @@
-//! Checks of dates, in the notations of Twilio and its tools.
+//! Checks dates, in the notations of Twilio and its tools.
 //! All of them have a four-digit year and a month that cannot be confused with a day.
 
 use time::format_description::BorrowedFormatItem;

@@ -1,4 +1,4 @@
-//! Checks of the values in Twilio's records of messages: intact, repaired or damaged.
+//! Checks the values in Twilio's records of messages: intact, repaired or damaged.
 //!
 //! A value is repaired only if the original is certain. Everything else that Twilio would not have
 //! written counts as damaged, because nothing can be removed from the log again.

@@ -16,11 +16,12 @@ use uuid::Uuid;
 use self::files::lock::{Lock, WriterLock};
 use self::log::log_file::Log;
 use self::views::FreshViews;
+use self::views::generation::SqliteGeneration;
 use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
-use self::views::rebuild::SqliteRebuild;
 use super::{
-    Access, Checked, Damage, Kept, Rebuild, Sizes, Store, StoreError, Views, WalCheckpoints,
+    Access, Checked, Damage, NewGeneration, RecentAppends, Sizes, Store, StoreError, Views,
+    WalCheckpoints,
 };
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
@@ -56,7 +57,7 @@ impl SqliteStore {
             }
             Access::Replay => {
                 refuse_unsafe_to_read(path)?;
-                Self::open_shared(Log::open_for_reading(path)?, StoreViews::open_to_rebuild)
+                Self::open_shared(Log::open_for_reading(path)?, StoreViews::open_to_replay)
             }
             Access::Append => {
                 refuse_unsafe_to_read(path)?;
@@ -143,11 +144,11 @@ impl Store for SqliteStore {
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
-        self.log.reopen(&Kept::default())
+        self.log.reopen(&RecentAppends::default())
     }
 
-    fn reopen_and_restore(&self, kept: &Kept) -> Result<Position, StoreError> {
-        self.log.reopen(kept)
+    fn reopen_and_restore(&self, recent: &RecentAppends) -> Result<Position, StoreError> {
+        self.log.reopen(recent)
     }
 
     fn safe_without_wal(&self) -> Position {
@@ -189,9 +190,9 @@ impl Store for SqliteStore {
         self.views.as_views()
     }
 
-    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
+    fn begin_generation(&self, rule: Rule) -> Result<Box<dyn NewGeneration + '_>, StoreError> {
         match &self.views {
-            StoreViews::Live(views) => Ok(Box::new(SqliteRebuild::begin(views, rule)?)),
+            StoreViews::Live(views) => Ok(Box::new(SqliteGeneration::begin(views, rule)?)),
             StoreViews::StandIn(_) => Err(StoreError::ReadOnly("the views cannot be rebuilt")),
         }
     }

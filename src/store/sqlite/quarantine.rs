@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
+use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::FileIdentity;
@@ -103,7 +103,7 @@ impl SqliteQuarantine {
         sql: &str,
         from: i64,
         limit: usize,
-    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let act = "read the quarantine";
         let mut statement = self.connection.prepare_cached(sql).map_err(engine(act))?;
         let mut rows = statement.query(params![from, limit]).map_err(engine(act))?;
@@ -121,28 +121,32 @@ impl SqliteQuarantine {
 }
 
 impl Quarantine for SqliteQuarantine {
-    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError> {
+    fn keep(
+        &mut self,
+        requests: &[QuarantinedRequest],
+        limits: &Limits,
+    ) -> Result<QuarantineSize, StoreError> {
         self.write("keep a refused request", |transaction| {
             for request in requests {
                 insert(transaction, request)?;
             }
             loop {
-                let kept = kept(transaction)?;
-                let surplus = match kept.requests.checked_sub(limits.requests) {
+                let size = size(transaction)?;
+                let surplus = match size.requests.checked_sub(limits.requests) {
                     Some(surplus) if surplus > 0 => surplus,
                     // One by one, so that no more are evicted than necessary.
-                    _ if kept.bytes > limits.bytes => 1,
-                    _ => return Ok(kept),
+                    _ if size.bytes > limits.bytes => 1,
+                    _ => return Ok(size),
                 };
                 if evict(transaction, surplus)? == 0 {
-                    return Ok(kept);
+                    return Ok(size);
                 }
             }
         })
     }
 
-    fn kept(&self) -> Result<Kept, StoreError> {
-        kept(&self.connection).map_err(engine("count the quarantine"))
+    fn size(&self) -> Result<QuarantineSize, StoreError> {
+        size(&self.connection).map_err(engine("count the quarantine"))
     }
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
@@ -153,7 +157,11 @@ impl Quarantine for SqliteQuarantine {
         paths::disk_free(&self.path)
     }
 
-    fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    fn oldest(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         self.page(select!("WHERE number > ?1 ORDER BY number LIMIT ?2"), after, limit)
     }
@@ -162,7 +170,7 @@ impl Quarantine for SqliteQuarantine {
         &self,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
         self.page(select!("WHERE number < ?1 ORDER BY number DESC LIMIT ?2"), before, limit)
     }
@@ -184,7 +192,7 @@ impl Quarantine for SqliteQuarantine {
         read().map_err(engine("read the quarantine"))
     }
 
-    fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError> {
+    fn find(&self, id: Uuid) -> Result<Option<QuarantinedRequest>, StoreError> {
         let sql = select!("WHERE id = ?1");
         let found = self.connection.query_row(sql, [id.as_bytes()], row_to_request).optional();
         Ok(found.map_err(engine("read the quarantine"))?.map(|(_, request)| request))
@@ -255,7 +263,7 @@ impl Quarantine for SqliteQuarantine {
     }
 }
 
-fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::Result<()> {
+fn insert(transaction: &Transaction<'_>, request: &QuarantinedRequest) -> rusqlite::Result<()> {
     let mut headers = Vec::new();
     for (name, value) in request.headers.iter() {
         values::push(&mut headers, name.as_bytes());
@@ -283,13 +291,13 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
 }
 
 /// The current size.
-fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+fn size(connection: &Connection) -> rusqlite::Result<QuarantineSize> {
     let requests = query_value(connection, "SELECT requests FROM kept")?;
     let recognised = query_value(connection, "SELECT recognised FROM kept")?;
     let pages: u64 = query_value(connection, "PRAGMA page_count")?;
     let free: u64 = query_value(connection, "PRAGMA freelist_count")?;
     let page_bytes: u64 = query_value(connection, "PRAGMA page_size")?;
-    Ok(Kept { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
+    Ok(QuarantineSize { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
 }
 
 /// Removes requests, those of the lowest rank first; the next ones fill the pages they leave.
@@ -309,10 +317,10 @@ fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
+fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, QuarantinedRequest)> {
     let id: Vec<u8> = row.get(1)?;
     let headers: Vec<u8> = row.get(5)?;
-    let request = RefusedRequest {
+    let request = QuarantinedRequest {
         id: Uuid::from_slice(&id).map_err(|_| damaged(1, "an id is no UUID"))?,
         received_at: Timestamp::from_micros(row.get(2)?),
         method: row.get(3)?,

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use self::health::{RetryBackoff, WriterHealth};
 use self::metrics::StoreMetrics;
 use super::head::Head;
-use super::{Kept, Store, StoreError};
+use super::{RecentAppends, Store, StoreError};
 use crate::background::Background;
 use crate::domain::{NewEvent, Position};
 
@@ -101,8 +101,8 @@ impl Writer {
         let thread = Background::spawn("log-writer", move |_ends_with_its_handles| {
             let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
             let backoff = RetryBackoff::default();
-            let kept = Kept::default();
-            Thread { store, head, waiting, state, backoff, metrics, kept }.run();
+            let recent = RecentAppends::default();
+            Thread { store, head, waiting, state, backoff, metrics, recent }.run();
         });
         (writer, thread)
     }
@@ -151,7 +151,7 @@ struct Thread {
     state: Arc<State>,
     backoff: RetryBackoff,
     metrics: StoreMetrics,
-    kept: Kept,
+    recent: RecentAppends,
 }
 
 impl Thread {
@@ -194,7 +194,7 @@ impl Thread {
             true => Ok(true),
             false => match self.store.checkpoint_wal() {
                 Ok(()) => {
-                    self.kept.forget(self.store.safe_without_wal());
+                    self.recent.forget(self.store.safe_without_wal());
                     Ok(true)
                 }
                 // A reader prevents it; the next pause tries again.
@@ -220,8 +220,8 @@ impl Thread {
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
                 answer(senders, |index| Ok(first + index));
-                self.kept.add(first, &events);
-                self.kept.forget(self.store.safe_without_wal());
+                self.recent.add(first, &events);
+                self.recent.forget(self.store.safe_without_wal());
             }
             Err(error) => {
                 let reason = self.fail(&error.to_string());
@@ -261,7 +261,8 @@ impl Thread {
 
     /// Reopens the log; fails if acknowledged events are missing from it.
     fn reopened(&self) -> Result<Position, String> {
-        let head = self.store.reopen_and_restore(&self.kept).map_err(|error| error.to_string())?;
+        let head =
+            self.store.reopen_and_restore(&self.recent).map_err(|error| error.to_string())?;
         match self.head.position() {
             acknowledged if head < acknowledged => Err(format!(
                 "the log ends at position {head}, and events up to {acknowledged} were acknowledged"

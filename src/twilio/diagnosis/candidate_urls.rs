@@ -10,7 +10,7 @@ use super::query;
 use super::request::{Configuration, RejectedRequest};
 use super::variant::{COST_MAX, NEAR, UrlEdit, Variant, in_order};
 use crate::domain::BodyKind;
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 use crate::twilio::signature::{BaseUrl, has_body_hash};
 
 /// The unreserved characters of RFC 3986, apart from letters and digits.

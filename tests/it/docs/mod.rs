@@ -1,4 +1,4 @@
-//! Checks of the documentation: links resolve, files named in it exist, and pages stay short.
+//! Checks on the documentation: links resolve, files named in it exist, and pages stay short.
 
 mod settings;
 

@@ -1,4 +1,4 @@
-//! `doctor`'s checks of the ledger's files: permissions and leftover files.
+//! `doctor`'s checks on the ledger's files: permissions and leftover files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

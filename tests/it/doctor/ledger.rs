@@ -1,4 +1,4 @@
-//! `doctor`'s checks of the log, the views, stuck messages, the clock and backups.
+//! `doctor`'s checks on the log, the views, stuck messages, the clock and backups.
 
 use std::fs;
 

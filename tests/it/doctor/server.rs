@@ -1,4 +1,4 @@
-//! `doctor`'s checks of a running server, over HTTP.
+//! `doctor`'s checks on a running server, over HTTP.
 
 use std::fs;
 use std::io::{Read, Write};

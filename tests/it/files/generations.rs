@@ -183,20 +183,20 @@ fn a_rebuild_catches_up_with_the_log_before_it_is_swapped_in() {
     let ledger = ledger();
     let writer = ledger.open();
     let replaying = store::open(&ledger.database(), Access::Replay).unwrap();
-    let rebuild = replaying.begin_rebuild(Rule::default()).unwrap();
+    let generation = replaying.begin_generation(Rule::default()).unwrap();
     let bring_up = |store: &dyn Store, views| {
         let go_on = &mut |_| std::ops::ControlFlow::Continue(());
         catch_up(store, views, store.head().unwrap(), go_on).unwrap().position
     };
-    assert_eq!(bring_up(&*replaying, rebuild.views()), 3);
+    assert_eq!(bring_up(&*replaying, generation.views()), 3);
     writer.append(&[event(delivered(&sid(2))), event(sent(&sid(3)))]).unwrap();
     assert_eq!(bring_up(&*writer, writer.views()), 5);
 
-    assert!(!rebuild.swap_in().unwrap());
-    assert_eq!(bring_up(&*replaying, rebuild.views()), 5);
-    assert!(rebuild.swap_in().unwrap());
+    assert!(!generation.swap_in().unwrap());
+    assert_eq!(bring_up(&*replaying, generation.views()), 5);
+    assert!(generation.swap_in().unwrap());
 
-    drop(rebuild);
+    drop(generation);
     assert_eq!(writer.views().count().unwrap(), 3);
     drop((writer, replaying));
     assert_next_start_cleans_up(&ledger, "after the swap");

@@ -9,7 +9,7 @@ use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
 use delivery_ledger::store::Sizes;
-use delivery_ledger::store::{Checked, Damage, Rebuild, Store, StoreError, Views};
+use delivery_ledger::store::{Checked, Damage, NewGeneration, Store, StoreError, Views};
 use uuid::Uuid;
 
 use crate::support::events::{event, one_a_second};
@@ -183,8 +183,8 @@ impl Store for TooBusy {
         self.0.views()
     }
 
-    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
-        self.0.begin_rebuild(rule)
+    fn begin_generation(&self, rule: Rule) -> Result<Box<dyn NewGeneration + '_>, StoreError> {
+        self.0.begin_generation(rule)
     }
 
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {

@@ -1,6 +1,6 @@
 //! What a target gets of a callback.
 
-use delivery_ledger::domain::digest::hex;
+use delivery_ledger::domain::hash::hex;
 use sha2::{Digest, Sha256};
 
 use super::{forwarding, target};

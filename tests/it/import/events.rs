@@ -245,7 +245,7 @@ proptest! {
         std::fs::write(&path, exported(&*from.open(), Selection::Events(EventFilter::default()), head)).unwrap();
 
         let counts = import_here(&*to.open(), &path);
-        prop_assert_eq!((counts.appended, counts.refused), (head, 0));
+        prop_assert_eq!((counts.appended, counts.rejected), (head, 0));
 
         let unplaced = |store: &dyn Store| {
             let events = store.read(0, 100).unwrap().into_iter();

@@ -43,6 +43,6 @@ proptest! {
         let store = ledger.open();
         let counts = import_here(&*store, &path);
         prop_assert_eq!(store.head().unwrap(), counts.appended);
-        prop_assert!(counts.rows + 1 >= counts.appended + counts.known + counts.inbound + counts.refused);
+        prop_assert!(counts.rows + 1 >= counts.appended + counts.known + counts.inbound + counts.rejected);
     }
 }

@@ -90,7 +90,7 @@ fn outcome_as(format: Option<ImportFormat>, content: impl AsRef<[u8]>) -> Outcom
         Some(line) => format!("{line}: {}", refusal.reason),
         None => refusal.reason.clone(),
     };
-    let refusals = staged.refused.first().iter().map(refusal).collect();
+    let refusals = staged.rejected.first().iter().map(refusal).collect();
     let mut events = Vec::new();
     let (counts, appended) = staged.append(
         None,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
-use delivery_ledger::domain::digest::Hash;
+use delivery_ledger::domain::hash::Hash;
 use delivery_ledger::domain::tree::proof::{
     consistency_ranges, inclusion_ranges, proves_consistency, proves_inclusion,
 };

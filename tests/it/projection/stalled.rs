@@ -12,7 +12,7 @@ use delivery_ledger::projection::{catch_up, worker};
 use delivery_ledger::store;
 use delivery_ledger::store::Sizes;
 use delivery_ledger::store::head::Head;
-use delivery_ledger::store::{Access, Checked, Database, Rebuild, Store, StoreError, Views};
+use delivery_ledger::store::{Access, Checked, Database, NewGeneration, Store, StoreError, Views};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -157,8 +157,8 @@ impl Store for Stumbling {
         self.inner.views()
     }
 
-    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
-        self.inner.begin_rebuild(rule)
+    fn begin_generation(&self, rule: Rule) -> Result<Box<dyn NewGeneration + '_>, StoreError> {
+        self.inner.begin_generation(rule)
     }
 
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {

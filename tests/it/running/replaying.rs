@@ -141,16 +141,16 @@ fn a_server_that_starts_during_a_replay_does_not_disturb_it() {
     received(&app, 0..10);
     app.stop();
     let replaying = at_work(&app);
-    let rebuild = replaying.begin_rebuild(Rule::default()).unwrap();
+    let generation = replaying.begin_generation(Rule::default()).unwrap();
 
     app.restart();
     received(&app, 10..12);
     let head = replaying.head().unwrap();
-    catch_up(&*replaying, rebuild.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
+    catch_up(&*replaying, generation.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
 
-    assert!(rebuild.swap_in().unwrap());
-    drop(rebuild);
+    assert!(generation.swap_in().unwrap());
+    drop(generation);
     received(&app, 12..14);
     let verified = verify(&app);
     assert_eq!(findings(&verified), [""; 0]);
@@ -162,7 +162,7 @@ fn a_second_replay_is_refused_while_one_runs() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
-    let _rebuild = replaying.begin_rebuild(Rule::default()).unwrap();
+    let _generation = replaying.begin_generation(Rule::default()).unwrap();
 
     let second = app.run(&["replay"]);
 
@@ -177,7 +177,7 @@ fn other_commands_do_not_delete_the_views_of_a_running_replay() {
     received(&app, 0..3);
     app.stop();
     let replaying = at_work(&app);
-    let _rebuild = replaying.begin_rebuild(Rule::default()).unwrap();
+    let _generation = replaying.begin_generation(Rule::default()).unwrap();
     views(&app).execute("UPDATE refinery_schema_history SET checksum = 'older'", []).unwrap();
 
     let verified = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
@@ -205,11 +205,11 @@ fn a_server_rebuilds_views_swapped_in_by_another_rule() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
-    let rebuild = replaying.begin_rebuild(Rule::DeliveryWins).unwrap();
+    let generation = replaying.begin_generation(Rule::DeliveryWins).unwrap();
     let head = replaying.head().unwrap();
-    catch_up(&*replaying, rebuild.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
+    catch_up(&*replaying, generation.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
-    assert!(rebuild.swap_in().unwrap());
+    assert!(generation.swap_in().unwrap());
 
     received(&app, 3..4);
 

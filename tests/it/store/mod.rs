@@ -9,7 +9,7 @@ mod views;
 use delivery_ledger::store::forward::ForwardStore;
 use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
-use views::{list, rebuild};
+use views::{generation, list};
 
 /// The result of a check without findings.
 const SOUND: Checked = Checked { damages: Vec::new(), finished: true };
@@ -96,16 +96,16 @@ on_every_engine! {
     views::similar_sids_are_different_messages
     views::pages_are_in_order_of_first_arrival
     views::any_message_is_read_back_equal
-    rebuild::a_rebuild_may_continue_after_its_indexes_were_built
+    generation::a_new_generation_may_continue_after_its_indexes_were_built
     views::reset_views_are_empty_and_have_the_new_rule
-    rebuild::readers_see_the_old_views_until_the_swap
-    rebuild::rebuilt_views_that_are_behind_are_not_swapped_in
-    rebuild::a_batch_started_before_a_swap_writes_nothing
-    rebuild::only_one_rebuild_can_run_at_a_time
-    rebuild::readers_see_a_swap_atomically
-    rebuild::a_restarted_rebuild_is_empty
-    rebuild::a_dropped_rebuild_leaves_no_trace
-    rebuild::temporary_views_are_separate
+    generation::readers_see_the_old_views_until_the_swap
+    generation::rebuilt_views_that_are_behind_are_not_swapped_in
+    generation::a_batch_started_before_a_swap_writes_nothing
+    generation::only_one_replay_can_run_at_a_time
+    generation::readers_see_a_swap_atomically
+    generation::a_new_generation_is_empty
+    generation::a_dropped_generation_leaves_no_trace
+    generation::temporary_views_are_separate
     views::every_block_of_256_events_has_a_node_of_the_tree
     views::sound_views_have_no_damage
     list::lists_are_newest_first_and_pages_are_complete

@@ -194,7 +194,7 @@ fn a_reader_writes_nothing() {
     assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
     assert!(matches!(reader.reopen(), Err(StoreError::ReadOnly(_))));
     assert!(reader.views().reset(Rule::default()).is_err());
-    assert!(reader.begin_rebuild(Rule::default()).is_err());
+    assert!(reader.begin_generation(Rule::default()).is_err());
     assert_eq!(ledger.verify(&[]).0, Some(0));
 }
 

@@ -3,7 +3,7 @@
 
 pub mod events;
 pub mod filters;
-pub mod options;
+pub mod global_options;
 pub mod time_zone;
 
 use crate::cli::UsageError;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
+use crate::checks::callback_counts::RecentCallbacks;
 use crate::checks::finding::Outcome;
-use crate::checks::recent::RecentCallbacks;
 use crate::checks::report::CheckReport;
 use crate::checks::server::running_server::RunningServer;
 use crate::domain::Timestamp;
-use crate::http::callbacks::recent::MinuteCounters;
+use crate::http::callbacks::minute_counters::MinuteCounters;
 
 /// A report this recent is returned again, so that many clients cause no more work than one.
 const AGE_MAX: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ pub type RunChecks = dyn Fn(RunningServer) -> CheckReport + Send + Sync;
 /// Reads when the last backup ended; `None` if none is known.
 pub type ReadLastBackup = dyn Fn() -> Option<Timestamp> + Send + Sync;
 
-/// The checks of one server.
+/// The checks on one server.
 pub struct HealthChecks {
     run: Box<RunChecks>,
     /// Locked during a run.

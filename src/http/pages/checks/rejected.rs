@@ -64,10 +64,10 @@ impl Rejected {
             last.filter(|last| report.at.micros() - last.ended_at.micros() < LAST_MICROS_MAX);
         let failed = report.find("refusals").is_some_and(|found| found.is(Outcome::Fail));
         let accepted = last.as_ref().is_some_and(|last| !last.request.dry_run);
-        if !(accepted || examined.acceptable > 0 || (failed && examined.kept.requests > 0)) {
+        if !(accepted || examined.acceptable > 0 || (failed && examined.size.requests > 0)) {
             return None;
         }
-        let Examined { kept, requests, acceptable, cause } = examined;
+        let Examined { size, requests, acceptable, cause } = examined;
         let correction = cause.as_ref().and_then(|cause| cause.correction.as_ref());
         let correction = correction.filter(|_| *acceptable == 0);
         let (cause, remark) = match cause {
@@ -82,9 +82,9 @@ impl Rejected {
         let public_url = last.as_ref().map_or(suggested, |last| last.request.first_public_url());
         let public_url = public_url.to_owned();
         Some(Self {
-            stored: kept.requests,
+            stored: size.requests,
             acceptable: *acceptable,
-            size: bytes(kept.bytes),
+            size: bytes(size.bytes),
             cause,
             remark,
             change: correction.and_then(|correction| Change::new(correction, report)),

@@ -1,8 +1,8 @@
 //! The panel about silence: the last callback, what is usual, and the callbacks of the last 90 minutes.
 
 use super::verdict::minute;
+use crate::checks::callback_counts::{Counts, start_of};
 use crate::checks::figures::{Figures, Steps};
-use crate::checks::recent::{Counts, start_of};
 use crate::domain::Timestamp;
 use crate::text::in_words;
 

@@ -22,7 +22,7 @@ use crate::store::sqlite::log::missing::{self, missing};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
-use crate::store::{Kept, StoreError, WalCheckpoints};
+use crate::store::{RecentAppends, StoreError, WalCheckpoints};
 
 /// Maximum events that are appended again in one transaction.
 const AGAIN_EVENTS: usize = 1024;
@@ -209,7 +209,7 @@ impl Log {
     ///
     /// The readers stay open: they see only synced events, and on a full disk they could not be reopened,
     /// because the WAL's index is removed with the last connection.
-    pub fn reopen(&self, kept: &Kept) -> Result<Position, StoreError> {
+    pub fn reopen(&self, recent: &RecentAppends) -> Result<Position, StoreError> {
         let mut writing = self.writing();
         if let Writing::Never = *writing {
             return Err(StoreError::ReadOnly("cannot open the log again"));
@@ -218,14 +218,14 @@ impl Log {
         let Writing::Closed(known) = &mut *writing else { unreachable!("it was just closed") };
         self.files.check()?;
         if let Some(damage) = &mut known.damage {
-            self.mend(damage, &known.watch, (known.base, known.last), kept)?;
+            self.mend(damage, &known.watch, (known.base, known.last), recent)?;
         }
         connect::check_free_space(&self.path)?;
         let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
         self.refuse_other(&connection)?;
         known.watch.trust()?;
         let mut appender = Appender::new(connection)?;
-        let missing = missing(&self.path, appender.last(), (known.base, known.last), kept)?;
+        let missing = missing(&self.path, appender.last(), (known.base, known.last), recent)?;
         for events in missing.chunks(AGAIN_EVENTS) {
             appender.append(events, &self.path_prefixes(), &mut known.watch)?;
         }
@@ -245,7 +245,7 @@ impl Log {
         damage: &mut Found,
         watch: &Watch,
         known: (Last, Last),
-        kept: &Kept,
+        recent: &RecentAppends,
     ) -> Result<(), StoreError> {
         let stats = watch.stats();
         if damage.in_database {
@@ -261,7 +261,7 @@ impl Log {
             return Err(again(error));
         }
         watch.forget_index()?;
-        let examined = self.examine_file(damage.in_database, known, kept);
+        let examined = self.examine_file(damage.in_database, known, recent);
         damage.given_up = match (&examined, watch.stats()) {
             (Err(error), Some(stats)) if is_lasting(error) => Some((stats, again(error))),
             _ => None,
@@ -273,7 +273,7 @@ impl Log {
         &self,
         in_database: bool,
         (base, last): (Last, Last),
-        kept: &Kept,
+        recent: &RecentAppends,
     ) -> Result<(), StoreError> {
         let connection = connect::for_reading(&self.path)?;
         let examine = || {
@@ -285,7 +285,7 @@ impl Log {
                     return Err(missing::lost(&self.path, found, last));
                 }
             } else {
-                missing(&self.path, found, (base, last), kept)?;
+                missing(&self.path, found, (base, last), recent)?;
             }
             let damages = match in_database {
                 true => check::everything(&connection)?,

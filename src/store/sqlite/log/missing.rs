@@ -4,19 +4,19 @@ use std::path::Path;
 
 use crate::domain::{NewEvent, Position};
 use crate::store::sqlite::log::append::Last;
-use crate::store::{Kept, StoreError};
+use crate::store::{RecentAppends, StoreError};
 
 /// The acknowledged events that are no longer in the log, from the copy; an error if it lacks any.
 pub fn missing(
     path: &Path,
     found: Last,
     (base, last): (Last, Last),
-    kept: &Kept,
+    recent: &RecentAppends,
 ) -> Result<Vec<NewEvent>, StoreError> {
     if found.position >= last.position {
         return Ok(Vec::new());
     }
-    let missing = kept.after((found.position, found.id), (base.position, base.id));
+    let missing = recent.after((found.position, found.id), (base.position, base.id));
     let due = (last.position - found.position) as usize;
     let missing = missing.filter(|events| {
         events.len() >= due && events.get(due - 1).map(|event| event.event_id) == last.id

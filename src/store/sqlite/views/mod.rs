@@ -3,10 +3,10 @@
 pub mod codec;
 pub mod error;
 mod fresh;
+pub mod generation;
 pub mod link;
 mod live;
 pub mod open;
-pub mod rebuild;
 mod tables;
 mod views_impl;
 

@@ -1,4 +1,4 @@
-//! Opens the views of a store: to write them, to rebuild them, or to read them.
+//! Opens the views of a store: to write them, to replay into new ones, or to read them.
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -31,8 +31,8 @@ impl StoreViews {
         LiveViews::open(link, ledger_id).map(StoreViews::Live)
     }
 
-    /// The views that another process may write to, to be rebuilt.
-    pub fn open_to_rebuild(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
+    /// The views that another process may write to, for a replay.
+    pub fn open_to_replay(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
         LiveViews::open_existing(link, ledger_id, ViewsAccess::Write).map(StoreViews::Live)
     }
 

@@ -1,7 +1,7 @@
 //! The limits of a quarantine, and the order of removal.
 
 use delivery_ledger::domain::Timestamp;
-use delivery_ledger::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
+use delivery_ledger::store::quarantine::{Limits, Quarantine, QuarantinedRequest, Rank};
 use delivery_ledger::store::{self, Access, Database};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ proptest! {
             all.extend(batch);
         }
         let left = all_of(&*quarantine);
-        prop_assert_eq!(quarantine.kept().unwrap().requests, left.len() as u64);
+        prop_assert_eq!(quarantine.size().unwrap().requests, left.len() as u64);
         prop_assert_eq!(&left[..], &all[all.len() - left.len()..]);
         prop_assert!(!left.is_empty());
     }
@@ -65,7 +65,7 @@ fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let secret = b"a-word-to-be-forgotten".repeat(1000);
     let all: Vec<_> = (0..60)
-        .map(|second| RefusedRequest {
+        .map(|second| QuarantinedRequest {
             received_at: Timestamp::from_micros(second * 1_000_000),
             ..request(secret.clone())
         })
@@ -75,7 +75,7 @@ fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
     let before = bytes_on_disk(file.parent().unwrap());
 
     assert_eq!(quarantine.purge(Some(Timestamp::from_micros(20_000_000))).unwrap(), 20);
-    assert_eq!(quarantine.kept().unwrap().requests, 40);
+    assert_eq!(quarantine.size().unwrap().requests, 40);
     assert_eq!(quarantine.oldest(0, 1).unwrap()[0].1.received_at.micros(), 20_000_000);
 
     assert!(contains(&file, b"a-word-to-be-forgotten"), "it is there before");
@@ -92,14 +92,14 @@ fn recognised_requests_are_removed_last() {
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let limits = Limits { requests: 10, bytes: 64 << 20 };
     let recognised =
-        |number: u8| RefusedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
+        |number: u8| QuarantinedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
     let own: Vec<_> = (0..6).map(recognised).collect();
     quarantine.keep(&own, &limits).unwrap();
     for _ in 0..20 {
         let others: Vec<_> = (0..7).map(|_| request(b"forged".to_vec())).collect();
         quarantine.keep(&others, &limits).unwrap();
     }
-    let kept = quarantine.kept().unwrap();
+    let kept = quarantine.size().unwrap();
     assert_eq!((kept.requests, kept.recognised), (10, 6));
     assert_eq!(&all_of(&*quarantine)[..6], own);
 
@@ -108,7 +108,7 @@ fn recognised_requests_are_removed_last() {
     quarantine.keep(&more, &limits).unwrap();
     let numbers: Vec<_> = all_of(&*quarantine).iter().map(|one| one.body[0]).collect();
     assert_eq!(numbers, (8..18).collect::<Vec<_>>());
-    assert_eq!(quarantine.kept().unwrap().recognised, 10);
+    assert_eq!(quarantine.size().unwrap().recognised, 10);
 }
 
 /// The file of version 0.1, as its first migration left it.
@@ -142,7 +142,7 @@ fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
     }
 }
 
-fn all_of(quarantine: &dyn Quarantine) -> Vec<RefusedRequest> {
+fn all_of(quarantine: &dyn Quarantine) -> Vec<QuarantinedRequest> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let page = quarantine.oldest(after, 7).unwrap();

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use delivery_ledger::domain::Timestamp;
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::store::Database;
-use delivery_ledger::store::quarantine::{Limits, Rank, RefusedRequest};
+use delivery_ledger::store::quarantine::{Limits, QuarantinedRequest, Rank};
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -109,9 +109,9 @@ fn contains(file: &Path, word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 
-fn request(body: Vec<u8>) -> RefusedRequest {
+fn request(body: Vec<u8>) -> QuarantinedRequest {
     let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-    RefusedRequest {
+    QuarantinedRequest {
         id: Uuid::now_v7(),
         received_at: Timestamp::from_micros(1_764_000_000_000_000),
         method: "POST".to_owned(),
@@ -126,9 +126,9 @@ fn request(body: Vec<u8>) -> RefusedRequest {
 }
 
 /// One that verifies once the public URL is right.
-fn signed(sid: &str) -> RefusedRequest {
+fn signed(sid: &str) -> QuarantinedRequest {
     let body = sent(sid).bytes();
     let signature = signature(TOKEN, SIGNED_URL, &body).into_bytes();
     let headers = Headers::new([("x-twilio-signature".to_owned(), signature)]);
-    RefusedRequest { headers, ..request(body) }
+    QuarantinedRequest { headers, ..request(body) }
 }

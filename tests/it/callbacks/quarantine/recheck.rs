@@ -5,7 +5,7 @@ use std::time::Duration;
 use delivery_ledger::domain::AccountSid;
 use delivery_ledger::quarantine::ListenerSettings;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
-use delivery_ledger::store::quarantine::{Quarantine, RefusedRequest};
+use delivery_ledger::store::quarantine::{Quarantine, QuarantinedRequest};
 use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
 use delivery_ledger::twilio::callback_path::CallbackPath;
@@ -144,7 +144,7 @@ fn an_interrupted_recheck_appends_nothing_twice() {
             let times = log.iter().filter(|event| event.event_id == *id).count();
             assert_eq!(times, 1, "{interrupted_after:?}");
         }
-        assert_eq!(quarantine.kept().unwrap().requests, 0);
+        assert_eq!(quarantine.size().unwrap().requests, 0);
     }
 }
 
@@ -189,7 +189,7 @@ fn a_killed_recheck_appends_every_request_exactly_once() {
     assert_eq!(code, 0, "{stderr}");
 
     assert!(kills > 0);
-    assert_eq!(quarantine.kept().unwrap().requests, 0);
+    assert_eq!(quarantine.size().unwrap().requests, 0);
     let mut ids: Vec<_> =
         app.events().iter().map(|event| event["event_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 4000);
@@ -230,7 +230,7 @@ enum Interrupted {
     Append,
 }
 
-fn verified(request: &RefusedRequest) -> delivery_ledger::domain::NewEvent {
+fn verified(request: &QuarantinedRequest) -> delivery_ledger::domain::NewEvent {
     accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap()
 }
 

@@ -126,9 +126,9 @@ pub fn a_list_has_exactly_the_messages_of_its_filter<E: Engine>() {
             Ok(())
         };
         check("as they came")?;
-        let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-        project_log(&*store, rebuild.views());
-        assert!(rebuild.swap_in().unwrap());
+        let generation = store.begin_generation(Rule::default()).unwrap();
+        project_log(&*store, generation.views());
+        assert!(generation.swap_in().unwrap());
         check("after a replay")
     });
     outcome.unwrap();

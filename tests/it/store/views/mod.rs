@@ -1,7 +1,7 @@
 //! The views' part of the store contract.
 
+pub mod generation;
 pub mod list;
-pub mod rebuild;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! A rebuild of the views in the file of a new generation, and its swap with the one in use.
+//! A new generation of the views, which a replay fills in a file of its own, and its swap with the one in use.
 //!
 //! A process that is killed in between leaves either the old views in use and files that the next start
 //! removes, or the new ones; see docs/WALKTHROUGHS.md.
@@ -14,10 +14,10 @@ use crate::store::sqlite::views::fresh::FreshViews;
 use crate::store::sqlite::views::link::{remove_database, remove_replaced};
 use crate::store::sqlite::views::live::{LiveViews, ViewsAccess};
 use crate::store::sqlite::views::views_impl::Transactions;
-use crate::store::{Rebuild, StoreError, Views};
+use crate::store::{NewGeneration, StoreError, Views};
 
 /// New views, and the right to put them in use.
-pub struct SqliteRebuild<'s> {
+pub struct SqliteGeneration<'s> {
     in_use: &'s LiveViews,
     views: FreshViews,
     path: PathBuf,
@@ -26,7 +26,7 @@ pub struct SqliteRebuild<'s> {
     _lock: Lock,
 }
 
-impl<'s> SqliteRebuild<'s> {
+impl<'s> SqliteGeneration<'s> {
     /// Empty views of a new generation.
     pub fn begin(in_use: &'s LiveViews, rule: Rule) -> Result<Self, StoreError> {
         if in_use.access() == ViewsAccess::Read {
@@ -39,14 +39,14 @@ impl<'s> SqliteRebuild<'s> {
         let indexed = in_use.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
         let views = FreshViews::in_file(&path, in_use.ledger_id(), indexed)?;
         let is_in_use = AtomicBool::new(false);
-        let rebuild = Self { in_use, views, path, is_in_use, _lock: lock };
-        rebuild.views.set_temp_folder(&connect::folder_of(&rebuild.path))?;
-        rebuild.views.reset(rule)?;
-        Ok(rebuild)
+        let generation = Self { in_use, views, path, is_in_use, _lock: lock };
+        generation.views.set_temp_folder(&connect::folder_of(&generation.path))?;
+        generation.views.reset(rule)?;
+        Ok(generation)
     }
 }
 
-impl Rebuild for SqliteRebuild<'_> {
+impl NewGeneration for SqliteGeneration<'_> {
     fn views(&self) -> &dyn Views {
         &self.views
     }
@@ -84,7 +84,7 @@ impl Rebuild for SqliteRebuild<'_> {
     }
 }
 
-impl Drop for SqliteRebuild<'_> {
+impl Drop for SqliteGeneration<'_> {
     fn drop(&mut self) {
         if !self.is_in_use.load(Ordering::Relaxed)
             && let Err(error) = remove_database(&self.path)

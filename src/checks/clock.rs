@@ -1,4 +1,4 @@
-//! Checks of the machine's clock. Twilio's callbacks have no time, so `received_at` depends on it.
+//! Checks on the machine's clock. Twilio's callbacks have no time, so `received_at` depends on it.
 
 use super::context::CheckContext;
 use super::finding::Finding;

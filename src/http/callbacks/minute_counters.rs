@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use time::OffsetDateTime;
 
-use crate::checks::recent::{MinuteCounts, RecentCallbacks, minute_of};
+use crate::checks::callback_counts::{MinuteCounts, RecentCallbacks, minute_of};
 use crate::domain::Timestamp;
 
 /// The number of minutes that are remembered: the page shows the last 90.

@@ -10,14 +10,14 @@ use crate::domain::{NewEvent, Position};
 
 /// Maximum bytes of copies. SQLite usually moves the WAL into its file at 4 MB; it grows larger only if
 /// another program does that, or a long read prevents it.
-const KEPT_BYTES_MAX: usize = 32 << 20;
+const BYTES_MAX: usize = 32 << 20;
 
 /// A position, and the id of the event there; `None` at position 0.
 type Place = (Position, Option<Uuid>);
 
 /// Events at consecutive positions, the last of which was the last to be appended.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct RecentAppends {
     /// Each event's id and its number of bytes.
     events: VecDeque<(Uuid, usize)>,
     /// The encoded events, without separators.
@@ -30,7 +30,7 @@ pub struct Kept {
     one: Vec<u8>,
 }
 
-impl Kept {
+impl RecentAppends {
     /// Adds events that were appended, the first at this position.
     pub fn add(&mut self, first: Position, events: &[NewEvent]) {
         if self.next() != first {
@@ -45,7 +45,7 @@ impl Kept {
             self.bytes.extend(&self.one);
             self.events.push_back((event.event_id, self.one.len()));
         }
-        while self.bytes.len() > KEPT_BYTES_MAX {
+        while self.bytes.len() > BYTES_MAX {
             self.remove_first();
         }
     }
@@ -125,19 +125,19 @@ mod tests {
 
     #[test]
     fn only_events_that_continue_the_log_are_returned() {
-        let mut kept = Kept::default();
-        kept.add(1, &[event(1), event(2)]);
-        kept.add(3, &[event(3)]);
-        assert_eq!(ids(kept.after(START, START)), Some(vec![1, 2, 3]));
-        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
-        assert_eq!(ids(kept.after((2, at(9).1), START)), None, "another event is there");
+        let mut recent = RecentAppends::default();
+        recent.add(1, &[event(1), event(2)]);
+        recent.add(3, &[event(3)]);
+        assert_eq!(ids(recent.after(START, START)), Some(vec![1, 2, 3]));
+        assert_eq!(ids(recent.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(recent.after((2, at(9).1), START)), None, "another event is there");
 
-        kept.forget(2);
-        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
-        assert_eq!(ids(kept.after(at(1), START)), None, "event 2 is not kept");
+        recent.forget(2);
+        assert_eq!(ids(recent.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(recent.after(at(1), START)), None, "event 2 is not in memory");
 
-        kept.add(5, &[event(5)]);
-        assert_eq!(ids(kept.after(at(3), START)), None, "another appended event 4");
-        assert_eq!(ids(kept.after(at(4), at(4))), Some(vec![5]), "it was the last at the start");
+        recent.add(5, &[event(5)]);
+        assert_eq!(ids(recent.after(at(3), START)), None, "another appended event 4");
+        assert_eq!(ids(recent.after(at(4), at(4))), Some(vec![5]), "it was the last at the start");
     }
 }

@@ -16,7 +16,7 @@ use crate::lifecycle::any_callback;
 use crate::support::sid;
 
 /// Also if the addresses or flags of a message change after its indexes were built.
-pub fn a_rebuild_may_continue_after_its_indexes_were_built<E: Engine>() {
+pub fn a_new_generation_may_continue_after_its_indexes_were_built<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
@@ -30,17 +30,17 @@ pub fn a_rebuild_may_continue_after_its_indexes_were_built<E: Engine>() {
         let events: Vec<_> = events.into_iter().map(of_message).collect();
         store.append(&events).unwrap();
         let head = store.head().unwrap();
-        let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+        let generation = store.begin_generation(Rule::default()).unwrap();
 
         splits.sort_unstable();
         let ends = splits.into_iter().map(|split| (before + split).min(head)).chain([head]);
         for up_to in ends {
             let go_on = &mut |_| ControlFlow::Continue(());
-            catch_up(&*store, rebuild.views(), up_to, go_on).unwrap();
-            rebuild.build_indexes().unwrap();
+            catch_up(&*store, generation.views(), up_to, go_on).unwrap();
+            generation.build_indexes().unwrap();
         }
-        prop_assert!(rebuild.swap_in().unwrap());
-        drop(rebuild);
+        prop_assert!(generation.swap_in().unwrap());
+        drop(generation);
 
         prop_assert_eq!(store.views().check().unwrap(), SOUND);
         let count = store.views().count().unwrap() as usize;
@@ -59,25 +59,25 @@ pub fn readers_see_the_old_views_until_the_swap<E: Engine>() {
     project(store.views(), &[key(None, "SMold")]);
     let [old, new] = ["SMold", "SMnew"].map(|sid| key(None, sid));
 
-    let rebuild = store.begin_rebuild(Rule::DeliveryWins).unwrap();
-    assert_eq!(rebuild.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
-    assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
-    let mut step = batch(rebuild.views(), 0, vec![new_message(new.clone(), 1)]);
+    let generation = store.begin_generation(Rule::DeliveryWins).unwrap();
+    assert_eq!(generation.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
+    assert_eq!(generation.views().checkpoint().unwrap().position, 0);
+    let mut step = batch(generation.views(), 0, vec![new_message(new.clone(), 1)]);
     step.messages[0].message.lifecycle.evidence.rule = Rule::DeliveryWins;
     step.tree_nodes = vec![(Node { level: 8, index: 5 }, [1; 32])];
-    rebuild.views().project(&step).unwrap();
+    generation.views().project(&step).unwrap();
 
-    assert_eq!(all_sids(rebuild.views()), ["SMnew"]);
+    assert_eq!(all_sids(generation.views()), ["SMnew"]);
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
     assert_eq!(store.views().tree_nodes(8, 0..9).unwrap(), BTreeMap::new());
     assert!(
-        rebuild.views().load(&[&new]).unwrap()[0].is_some(),
+        generation.views().load(&[&new]).unwrap()[0].is_some(),
         "it can be loaded before there are indexes"
     );
 
-    assert!(rebuild.swap_in().unwrap());
-    drop(rebuild);
+    assert!(generation.swap_in().unwrap());
+    drop(generation);
 
     assert_eq!(all_sids(store.views()), ["SMnew"]);
     let (_, found) = store.views().find(&new.message_sid).unwrap();
@@ -88,10 +88,10 @@ pub fn readers_see_the_old_views_until_the_swap<E: Engine>() {
     assert_eq!(replaced, []);
     // They can be written on, and replaced again.
     project(store.views(), &[key(None, "SMnewer")]);
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    project(rebuild.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
-    assert!(rebuild.swap_in().unwrap());
-    drop(rebuild);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    project(generation.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
+    assert!(generation.swap_in().unwrap());
+    drop(generation);
     project(store.views(), &[key(None, "SMafter")]);
     assert_eq!(all_sids(store.views()), ["SMnewest", "SMlast", "SMafter"]);
 }
@@ -101,14 +101,14 @@ pub fn rebuilt_views_that_are_behind_are_not_swapped_in<E: Engine>() {
     let store = engine.open();
     project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
     let before = store.views().checkpoint().unwrap();
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    project(rebuild.views(), &[key(None, "SM1")]);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    project(generation.views(), &[key(None, "SM1")]);
 
-    assert!(!rebuild.swap_in().unwrap());
+    assert!(!generation.swap_in().unwrap());
 
     assert_eq!(store.views().checkpoint().unwrap(), before);
-    project(rebuild.views(), &[key(None, "SM2")]);
-    assert!(rebuild.swap_in().unwrap());
+    project(generation.views(), &[key(None, "SM2")]);
+    assert!(generation.swap_in().unwrap());
     assert_ne!(store.views().checkpoint().unwrap().generation, before.generation);
 }
 
@@ -118,10 +118,10 @@ pub fn a_batch_started_before_a_swap_writes_nothing<E: Engine>() {
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);
     let step = batch(store.views(), 1, vec![new_message(key(None, "SM2"), 2)]);
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    project(rebuild.views(), &[key(None, "SM1")]);
-    assert!(rebuild.swap_in().unwrap());
-    drop(rebuild);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    project(generation.views(), &[key(None, "SM1")]);
+    assert!(generation.swap_in().unwrap());
+    drop(generation);
 
     let outcome = store.views().project(&step);
 
@@ -129,16 +129,16 @@ pub fn a_batch_started_before_a_swap_writes_nothing<E: Engine>() {
     assert_eq!(all_sids(store.views()), ["SM1"]);
 }
 
-pub fn only_one_rebuild_can_run_at_a_time<E: Engine>() {
+pub fn only_one_replay_can_run_at_a_time<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    project(rebuild.views(), &[key(None, "SM1")]);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    project(generation.views(), &[key(None, "SM1")]);
 
-    let another = store.begin_rebuild(Rule::default()).map(|_| ());
+    let another = store.begin_generation(Rule::default()).map(|_| ());
 
     assert!(matches!(another, Err(StoreError::Replaying { .. })), "{another:?}");
-    assert_eq!(all_sids(rebuild.views()), ["SM1"], "the first is left alone");
+    assert_eq!(all_sids(generation.views()), ["SM1"], "the first is left alone");
 }
 
 /// Tells others that its holder is done, also where that failed.
@@ -172,10 +172,10 @@ pub fn readers_see_a_swap_atomically<E: Engine>() {
         });
         let done = Done(&done);
         for length in 1..=rebuilds {
-            let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+            let generation = store.begin_generation(Rule::default()).unwrap();
             let keys = (1..=length).map(|message| key(None, &format!("SM{message}")));
-            project(rebuild.views(), &keys.collect::<Vec<_>>());
-            assert!(rebuild.swap_in().unwrap());
+            project(generation.views(), &keys.collect::<Vec<_>>());
+            assert!(generation.swap_in().unwrap());
             while read.load(Ordering::Relaxed) < length && !reader.is_finished() {
                 std::thread::yield_now();
             }
@@ -186,23 +186,23 @@ pub fn readers_see_a_swap_atomically<E: Engine>() {
     assert!(seen.len() >= rebuilds as usize, "not all of them were seen: {seen:?}");
 }
 
-pub fn a_restarted_rebuild_is_empty<E: Engine>() {
+pub fn a_new_generation_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    project(rebuild.views(), &[key(None, "SM1")]);
-    drop(rebuild);
-    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
-    assert_eq!(all_sids(rebuild.views()), [""; 0]);
-    assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    project(generation.views(), &[key(None, "SM1")]);
+    drop(generation);
+    let generation = store.begin_generation(Rule::default()).unwrap();
+    assert_eq!(all_sids(generation.views()), [""; 0]);
+    assert_eq!(generation.views().checkpoint().unwrap().position, 0);
 }
 
-pub fn a_dropped_rebuild_leaves_no_trace<E: Engine>() {
+pub fn a_dropped_generation_leaves_no_trace<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
-    let rebuild = store.begin_rebuild(Rule::DeliveryWins).unwrap();
-    drop(rebuild);
+    let generation = store.begin_generation(Rule::DeliveryWins).unwrap();
+    drop(generation);
     drop(store);
 
     let store = engine.open();
