@@ -41,6 +41,9 @@ pub enum ForwardError {
     #[error("cannot make an HTTP client")]
     Client(#[from] reqwest::Error),
 
+    #[error("its state was removed; it begins anew")]
+    Removed,
+
     #[error(
         "its position, {0}, is of another log; have it go on from a position of this one with \
          `forward skip NAME --to POSITION`"
