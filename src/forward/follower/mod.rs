@@ -90,7 +90,7 @@ impl<'j> Follower<'j> {
             let head = store.head()?;
             let position = match job.target.from {
                 Beginning::Start => 0,
-                Beginning::Now => head,
+                Beginning::Now => job.head_at_start,
                 Beginning::After(position) => position.min(head),
             };
             state.create(name, store.ledger_id(), place(store, position)?)?;
