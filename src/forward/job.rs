@@ -19,6 +19,9 @@ pub struct Job {
     pub database: Database,
     /// The log.
     pub store: Arc<dyn Store>,
+    /// The head of the log when the server started: a target without a position begins there, so that it gets
+    /// everything that this server receives.
+    pub head_at_start: Position,
     /// How far the views have read the log: the target goes no further.
     pub projection: ProjectionHandle,
     /// The rule by which statuses are decided.
@@ -40,6 +43,9 @@ pub enum ForwardError {
 
     #[error("cannot make an HTTP client")]
     Client(#[from] reqwest::Error),
+
+    #[error("its state was removed; it begins anew")]
+    Removed,
 
     #[error(
         "its position, {0}, is of another log; have it go on from a position of this one with \

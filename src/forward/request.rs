@@ -6,9 +6,10 @@ use reqwest::{Method, Url};
 use uuid::Uuid;
 
 use crate::domain::{AccountSid, ErrorCodes, NewEvent, Position, RecordedEvent, Timestamp};
-use crate::forward::selected::{AboutMessage, SelectedEvent};
+use crate::forward::selected::SelectedEvent;
 use crate::forward::target::{Format, Target};
 use crate::forward::webhook_secret::WebhookSecret;
+use crate::store::Message;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback::{Content, ParsedBody};
 use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify_with};
@@ -71,8 +72,11 @@ impl Sender<'_> {
         attempt: u32,
         now: Timestamp,
     ) -> Result<OutgoingRequest, NotSigned> {
-        let mut request = match (&self.target.format, &selected.about) {
-            (Format::Message(secret), Some(about)) => self.message(secret, selected, about, now),
+        let message = selected.about.as_ref().and_then(|about| about.message.as_deref());
+        let mut request = match (&self.target.format, message) {
+            (Format::Message(secret), Some(message)) => {
+                self.message(secret, selected, message, now)
+            }
             _ => self.arrived(selected)?,
         };
         let event = &selected.event;
@@ -139,7 +143,7 @@ impl Sender<'_> {
         &self,
         secret: &WebhookSecret,
         selected: &SelectedEvent,
-        AboutMessage { message, .. }: &AboutMessage,
+        message: &Message,
         now: Timestamp,
     ) -> OutgoingRequest {
         let as_of = message.lifecycle.history.last().map_or(0, |last| last.position);

@@ -32,6 +32,7 @@ pub fn start(
             target,
             database: ledger.database.clone(),
             store: Arc::clone(&ledger.store),
+            head_at_start: ledger.projection.head(),
             projection: ledger.projection.clone(),
             rule,
             accounts: Arc::clone(&receiving.accounts),
