@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod events;
 mod export;
+mod forward;
 mod help;
 mod import;
 mod init;
@@ -94,6 +95,8 @@ enum Command {
     Import(import::Args),
     /// List, show, recheck or delete rejected requests that were stored
     Quarantine(quarantine::Args),
+    /// List the targets of forwarding, send failed events again, or skip some
+    Forward(forward::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// Print the OpenAPI document of the admin API
@@ -173,6 +176,7 @@ impl Cli {
             Command::Reconcile(args) => reconcile::run(args, &settings),
             Command::Import(args) => import::run(args, &settings),
             Command::Quarantine(args) => quarantine::run(args, &settings),
+            Command::Forward(args) => forward::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => packaging::openapi::run(),

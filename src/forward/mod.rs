@@ -5,14 +5,17 @@
 //! reader of the API does, so nothing here can delay the response to a callback.
 
 pub mod address;
+pub mod answers;
 pub mod client;
 mod follower;
+pub mod job;
 pub mod metrics;
 mod queue;
 pub mod request;
 mod resolver;
 mod schedule;
 pub mod selected;
+pub mod status;
 pub mod target;
 pub mod webhook_secret;
 pub mod worker;

@@ -5,13 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, Url};
 use uuid::Uuid;
 
-use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent, Timestamp};
-use crate::forward::selected::{AboutMessage, SelectedEvent};
+use crate::domain::{AccountSid, ErrorCodes, NewEvent, Position, RecordedEvent, Timestamp};
+use crate::forward::selected::SelectedEvent;
 use crate::forward::target::{Format, Target};
 use crate::forward::webhook_secret::WebhookSecret;
-use crate::twilio::accounts::{Accounts, Token};
+use crate::store::Message;
+use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback::{Content, ParsedBody};
-use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER};
+use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify_with};
 use crate::wire;
 use crate::wire::status_name::status_name;
 
@@ -44,7 +45,7 @@ pub struct OutgoingRequest {
 pub enum NotSigned {
     #[error("no auth token is configured for {0}, with which the request is signed")]
     UnknownAccount(AccountSid),
-    #[error("the event names no account, and several are configured: which token would sign it?")]
+    #[error("the event names no account, and none that is configured has signed it")]
     NoAccount,
     #[error("the event's method `{0}` is not one that HTTP has")]
     Method(String),
@@ -71,8 +72,11 @@ impl Sender<'_> {
         attempt: u32,
         now: Timestamp,
     ) -> Result<OutgoingRequest, NotSigned> {
-        let mut request = match (&self.target.format, &selected.about) {
-            (Format::Message(secret), Some(about)) => self.message(secret, selected, about, now),
+        let message = selected.about.as_ref().and_then(|about| about.message.as_deref());
+        let mut request = match (&self.target.format, message) {
+            (Format::Message(secret), Some(message)) => {
+                self.message(secret, selected, message, now)
+            }
             _ => self.arrived(selected)?,
         };
         let event = &selected.event;
@@ -110,25 +114,36 @@ impl Sender<'_> {
         Ok(OutgoingRequest { method, url, headers, body: event.body.clone() })
     }
 
-    /// The token that signs: that of the account that the event names, or of the only account.
+    /// The token that signs: that of the account that the event names, otherwise of the one that signed it.
     fn token(&self, selected: &SelectedEvent) -> Result<&Token, NotSigned> {
-        match &selected.account_sid {
+        let keys = match &selected.account_sid {
             Some(sid) => {
                 self.accounts.get(sid).ok_or_else(|| NotSigned::UnknownAccount(sid.clone()))
             }
-            None => {
-                let mut all = self.accounts.all();
-                all.next().filter(|_| all.next().is_none()).ok_or(NotSigned::NoAccount)
-            }
-        }
-        .map(|keys| &keys.primary)
+            None => self.signer(&selected.event).ok_or(NotSigned::NoAccount),
+        };
+        keys.map(|keys| &keys.primary)
+    }
+
+    /// The keys of the account that has signed an event.
+    fn signer(&self, event: &NewEvent) -> Option<&AccountKeys> {
+        let body = ParsedBody::parse(event.body_kind()?, &event.body);
+        let signed = Signed {
+            urls: std::slice::from_ref(&event.url),
+            body: &body,
+            signature: event.headers.get(SIGNATURE_HEADER)?,
+            settings: event.headers.get(SETTINGS_HEADER),
+        };
+        let has_signed =
+            |keys: &&AccountKeys| matches!(verify_with(&signed, &[keys]), Verdict::Valid { .. });
+        self.accounts.all().find(has_signed)
     }
 
     fn message(
         &self,
         secret: &WebhookSecret,
         selected: &SelectedEvent,
-        AboutMessage { message, .. }: &AboutMessage,
+        message: &Message,
         now: Timestamp,
     ) -> OutgoingRequest {
         let as_of = message.lifecycle.history.last().map_or(0, |last| last.position);

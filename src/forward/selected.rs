@@ -31,8 +31,9 @@ pub struct SelectedEvent {
 /// What an event did to its message.
 #[derive(Debug, Clone)]
 pub struct AboutMessage {
-    /// The message as the views have it, so perhaps after later events as well.
-    pub message: Message,
+    /// The message as the views have it, so perhaps after later events as well; `None` if the target gets
+    /// requests.
+    pub message: Option<Box<Message>>,
     /// The status of the message after this event; `None` means `unknown`.
     pub status: Option<Status>,
     /// The effect of this event.
@@ -57,7 +58,9 @@ pub fn select(
     let loaded = store.views().load(&keys)?;
     let messages: HashMap<_, _> =
         keys.into_iter().cloned().zip(loaded).filter_map(|(key, it)| Some((key, it?))).collect();
-    let described = candidates.into_iter().map(|candidate| candidate.describe(rule, &messages));
+    let described = candidates
+        .into_iter()
+        .map(|candidate| candidate.describe(rule, &messages, !target.format.is_request()));
     let wanted = |selected: &SelectedEvent| match (&selected.about, target.selection.events) {
         (_, Events::All) => true,
         (Some(about), Events::Advanced) => about.effect == Effect::Advanced,
@@ -78,6 +81,14 @@ struct Candidate {
     reported: &'static str,
 }
 
+impl SelectedEvent {
+    /// The bytes that it takes in memory, roughly.
+    pub fn bytes(&self) -> usize {
+        const OTHERS: usize = 1024;
+        OTHERS + self.event.body.len() + self.event.url.len()
+    }
+}
+
 impl Candidate {
     fn new(target: &Target, event: RecordedEvent) -> Option<Self> {
         let reading = ParsedCallback::parse(&event);
@@ -95,9 +106,14 @@ impl Candidate {
         Some(Self { account_sid, key, status, order_key, reported, event })
     }
 
-    fn describe(self, rule: Rule, messages: &HashMap<MessageKey, Message>) -> SelectedEvent {
+    fn describe(
+        self,
+        rule: Rule,
+        messages: &HashMap<MessageKey, Message>,
+        with_message: bool,
+    ) -> SelectedEvent {
         let Self { event, account_sid, key, status, order_key, reported } = self;
-        let message = key.and_then(|key| messages.get(&key)).cloned();
+        let message = key.and_then(|key| messages.get(&key));
         let about = message.map(|message| {
             let history = &message.lifecycle.history;
             let earlier: Vec<_> =
@@ -108,7 +124,7 @@ impl Candidate {
             AboutMessage {
                 status: statuses.max_by_key(|status| rule.rank(*status)).flatten(),
                 effect: effect_after(&earlier, this),
-                message,
+                message: with_message.then(|| Box::new(message.clone())),
             }
         });
         SelectedEvent { event, account_sid, about, order_key, reported }

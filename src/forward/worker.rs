@@ -1,21 +1,14 @@
 //! The thread of a target: follows the log for as long as the server runs.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::runtime;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::background::Background;
-use crate::domain::{ErrorCodes, Position, Rule};
 use crate::forward::follower::Follower;
-use crate::forward::metrics::TargetMetrics;
-use crate::forward::target::Target;
-use crate::projection::worker::Handle as ProjectionHandle;
-use crate::store::{Database, Store, StoreError};
-use crate::twilio::accounts::Accounts;
+use crate::forward::job::{ForwardError, Job};
 
 /// How much lower than that of other threads the priority is (nice(2)). When the processor is busy, callbacks
 /// are stored first, and forwarded later.
@@ -23,43 +16,6 @@ const NICENESS: i32 = 10;
 
 /// The wait before a target that has stopped with an error is started again.
 const RESTART_WAIT: Duration = Duration::from_secs(1);
-
-/// What a target needs of the server.
-pub struct Job {
-    /// The target.
-    pub target: Target,
-    /// Where its state is stored.
-    pub database: Database,
-    /// The log.
-    pub store: Arc<dyn Store>,
-    /// How far the views have read the log: the target goes no further.
-    pub projection: ProjectionHandle,
-    /// The rule by which statuses are decided.
-    pub rule: Rule,
-    /// The accounts with their tokens, as they are at present.
-    pub accounts: Arc<ArcSwap<Accounts>>,
-    /// The table of error codes.
-    pub error_codes: Arc<ErrorCodes>,
-    /// The metrics of the target.
-    pub metrics: TargetMetrics,
-}
-
-/// Why a target has stopped.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the error texts document the variants")]
-pub enum ForwardError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-
-    #[error("cannot make an HTTP client")]
-    Client(#[from] reqwest::Error),
-
-    #[error(
-        "its position, {0}, is of another log; have it go on from a position of this one with \
-         `forward skip NAME --to POSITION`"
-    )]
-    OtherLog(Position),
-}
 
 /// A running target.
 pub struct Handle {

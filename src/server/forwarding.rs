@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::running_ledger::RunningLedger;
 use crate::domain::{ErrorCodes, Rule};
+use crate::forward::job::Job;
 use crate::forward::metrics::ForwardMetrics;
 use crate::forward::target::Target;
-use crate::forward::worker::{self, Handle, Job};
+use crate::forward::worker::{self, Handle};
 use crate::http::CallbackState;
 
 /// How long the targets may take to end, together.
@@ -31,6 +32,7 @@ pub fn start(
             target,
             database: ledger.database.clone(),
             store: Arc::clone(&ledger.store),
+            head_at_start: ledger.projection.head(),
             projection: ledger.projection.clone(),
             rule,
             accounts: Arc::clone(&receiving.accounts),

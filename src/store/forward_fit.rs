@@ -1,6 +1,8 @@
 //! Whether the states of targets belong to the log next to them. After a restore they may have read further
 //! than the log goes now, or another log.
 
+use uuid::Uuid;
+
 use super::forward::{ForwardStore, ReadTo, TargetState};
 use super::{Store, StoreError};
 use crate::domain::Position;
@@ -18,7 +20,7 @@ pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(
                 "the target {name} had been sent events up to position {position}, and the log ends \
                  at {head}: it continues after that; unaccepted events forgotten: {forgotten}"
             );
-        } else if !has_read(store, &target)? {
+        } else if !is_of_log(store, &target)? {
             forward.remove(name)?;
             tracing::warn!(
                 "the target {name} had been sent events of another log: it begins anew, with the \
@@ -29,13 +31,17 @@ pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(
     Ok(())
 }
 
-/// Whether the log has the event that a target read last.
-fn has_read(store: &dyn Store, target: &TargetState) -> Result<bool, StoreError> {
+/// Whether this is the log that a target has read: it has the event that the target read last.
+pub fn is_of_log(store: &dyn Store, target: &TargetState) -> Result<bool, StoreError> {
     let ReadTo { position, event_id: read } = target.read_to;
-    Ok(target.ledger_id == store.ledger_id() && event_id(store, position)? == read)
+    match event_id(store, position) {
+        Ok(in_log) => Ok(target.ledger_id == store.ledger_id() && in_log == read),
+        Err(StoreError::NoSuchEvent { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
-fn event_id(store: &dyn Store, position: Position) -> Result<Option<uuid::Uuid>, StoreError> {
+fn event_id(store: &dyn Store, position: Position) -> Result<Option<Uuid>, StoreError> {
     match position {
         0 => Ok(None),
         _ => Ok(store.read_at(&[position])?.first().map(|event| event.event_id)),

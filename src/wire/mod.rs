@@ -5,6 +5,7 @@ pub mod csv;
 pub mod event;
 pub mod explanation;
 pub mod filter;
+pub mod forward;
 mod links;
 pub mod mask;
 pub mod message;

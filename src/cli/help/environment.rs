@@ -35,7 +35,11 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "quarantine show" | "quarantine recheck" => {
             account.into_iter().chain(of(&callbacks)).collect()
         }
-        "backup" | "restore" | "quarantine" => of(&ledger),
+        "forward list" | "forward compare" => {
+            of(&purge).into_iter().chain(pager()).chain(terminal()).collect()
+        }
+        "backup" | "restore" | "quarantine" | "forward" | "forward retry" | "forward skip"
+        | "forward forget" => of(&ledger),
         "quarantine purge" => of(&purge),
         "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
         "export" => of(&messages),

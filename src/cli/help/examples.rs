@@ -184,6 +184,28 @@ pub fn examples(path: &str) -> Vec<Example> {
             "Delete what is older than a day",
             "delivery-ledger quarantine purge --before 2026-11-25",
         )],
+        "forward" => &[
+            ("How far each target has got", "delivery-ledger forward list"),
+            ("Send failed events again", "delivery-ledger forward retry orders"),
+        ],
+        "forward list" => &[
+            ("How far each target has got", "delivery-ledger forward list"),
+            ("What one of them has not accepted", "delivery-ledger forward list orders"),
+        ],
+        "forward retry" => {
+            &[("Every event that was given up", "delivery-ledger forward retry orders")]
+        }
+        "forward skip" => &[
+            ("Give one event up", "delivery-ledger forward skip orders --position 51522"),
+            ("Leave out everything until now", "delivery-ledger forward skip orders --to head"),
+        ],
+        "forward compare" => &[(
+            "What an application refused within a week",
+            "delivery-ledger forward compare orders --since 7d",
+        )],
+        "forward forget" => {
+            &[("A target that is no longer configured", "delivery-ledger forward forget orders")]
+        }
         "check-signature" => &[(
             "A request that was captured",
             "delivery-ledger check-signature --url https://hooks.example.com/message-status --signature 'X2pNQ…=' --body-file body.txt",

@@ -15,6 +15,7 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
     let not_found = match path {
         "" => Some("What was asked for does not exist."),
         "audit" => Some("The log has no such message."),
+        "forward retry" | "forward skip" => Some("The target has no such unaccepted event."),
         "quarantine show" => Some("The quarantine has no such request."),
         _ => None,
     };

@@ -33,7 +33,7 @@ impl Follower<'_> {
         };
         let (begun_at, mut begun) = (now(), Vec::new());
         for position in positions {
-            let Some(selected) = self.read.remove(&position) else {
+            let Some(selected) = self.take_read(position) else {
                 // It is erased, or the target is configured not to get it any more.
                 self.queue.remove(position);
                 self.step.finished.push(position);

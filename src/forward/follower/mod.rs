@@ -17,11 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::domain::{Position, Timestamp};
 use crate::forward::client::{Outcome, TargetClient};
+use crate::forward::job::{ForwardError, Job};
 use crate::forward::queue::Queue;
 use crate::forward::schedule::Outage;
 use crate::forward::selected::SelectedEvent;
 use crate::forward::target::Beginning;
-use crate::forward::worker::{ForwardError, Job};
 use crate::store;
 use crate::store::forward::{ForwardStore, ReadTo, Step};
 use crate::store::{Store, StoreError};
@@ -45,6 +45,7 @@ pub struct Follower<'j> {
     queue: Queue,
     /// Events of the queue that were read and not sent yet.
     read: HashMap<Position, SelectedEvent>,
+    read_bytes: usize,
     read_to: ReadTo,
     /// Requests that wait for their answer.
     sending: JoinSet<Attempt>,
@@ -89,7 +90,7 @@ impl<'j> Follower<'j> {
             let head = store.head()?;
             let position = match job.target.from {
                 Beginning::Start => 0,
-                Beginning::Now => head,
+                Beginning::Now => job.head_at_start,
                 Beginning::After(position) => position.min(head),
             };
             state.create(name, store.ledger_id(), place(store, position)?)?;
@@ -101,6 +102,7 @@ impl<'j> Follower<'j> {
             outage: Outage::default(),
             queue: Queue::default(),
             read: HashMap::new(),
+            read_bytes: 0,
             read_to: ReadTo { position: 0, event_id: None },
             sending: JoinSet::new(),
             sent: BTreeSet::new(),

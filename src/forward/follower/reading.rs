@@ -2,16 +2,20 @@
 
 use super::{Follower, WAITING_MAX, now};
 use crate::domain::{Position, RecordedEvent};
-use crate::forward::selected::select;
-use crate::forward::worker::Job;
+use crate::forward::job::Job;
+use crate::forward::selected::{SelectedEvent, select};
 use crate::store::forward::{ReadTo, UnacceptedEvent};
 use crate::store::{Store, StoreError};
 
 /// The events of a page: some milliseconds of reading.
 const PAGE_EVENTS: usize = 256;
 
-/// The bytes of a page, not counting its last event. They are in memory until they have been sent once.
+/// The bytes of a page, not counting its last event.
 const PAGE_BYTES: usize = 1 << 20;
+
+/// The bytes of events that wait in memory. Those that are read beyond them are read again when they are due,
+/// as if there are many of one message.
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// The pages that are read before what was read is stored, for a target that gets few of many events.
 const PAGES_MAX: usize = 16;
@@ -73,7 +77,9 @@ impl Follower<'_> {
                 failed_at: None,
             });
             self.changed.insert(position);
-            self.read.insert(position, selected);
+            if self.read_bytes < READ_BYTES_MAX {
+                self.keep(selected);
+            }
         }
         Ok(read)
     }
@@ -86,9 +92,21 @@ impl Follower<'_> {
         if !missing.is_empty() {
             let events = store.read_at(&missing)?;
             let selected = select(target, &**store, *rule, events)?;
-            self.read.extend(selected.into_iter().map(|it| (it.event.position, it)));
+            selected.into_iter().for_each(|selected| self.keep(selected));
         }
         Ok(())
+    }
+
+    fn keep(&mut self, selected: SelectedEvent) {
+        self.read_bytes += selected.bytes();
+        self.read.insert(selected.event.position, selected);
+    }
+
+    /// An event that is in memory, which it then is no more.
+    pub(super) fn take_read(&mut self, position: Position) -> Option<SelectedEvent> {
+        let selected = self.read.remove(&position)?;
+        self.read_bytes = self.read_bytes.saturating_sub(selected.bytes());
+        Some(selected)
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::{Follower, LOOK_AGAIN, between, now, place};
 use crate::domain::Timestamp;
+use crate::forward::job::ForwardError;
 use crate::forward::metrics::Progress;
 use crate::forward::queue::Queue;
-use crate::forward::worker::ForwardError;
 use crate::store::StoreError;
 use crate::store::forward::{AnswerCount, ReadTo, Step};
 
@@ -113,15 +113,16 @@ impl Follower<'_> {
     pub(super) fn reload(&mut self) -> Result<Option<Timestamp>, ForwardError> {
         let name = &self.job.target.name;
         let target = self.state.target(name)?;
-        let Some(target) = target.filter(|it| it.ledger_id == self.job.store.ledger_id()) else {
-            return Err(ForwardError::OtherLog(self.read_to.position));
-        };
+        let target = target.ok_or(ForwardError::Removed)?;
+        if target.ledger_id != self.job.store.ledger_id() {
+            return Err(ForwardError::OtherLog(target.read_to.position));
+        }
         (self.version, self.read_to) = (target.version, target.read_to);
         self.stored_to = target.read_to.position;
         self.queue = Queue::default();
         self.state.waiting(name)?.into_iter().for_each(|event| self.queue.insert(event));
         self.sent.iter().for_each(|position| self.queue.mark_sending(*position));
-        self.read.clear();
+        (self.read, self.read_bytes) = Default::default();
         self.changed.clear();
         Ok(target.failing_since)
     }

@@ -4,6 +4,7 @@ mod audit;
 mod config;
 mod demo;
 mod export;
+mod forward;
 mod help;
 mod init;
 mod messages;

@@ -103,6 +103,7 @@ fn the_json_always_has_the_same_structure() {
             "setting quarantine_requests",
             "setting quarantine_mib",
             "setting access_log",
+            "setting forward",
             "setting wal_checkpoints",
             "setting error_codes",
             "setting default_country",

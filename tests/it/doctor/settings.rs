@@ -60,6 +60,27 @@ fn an_invalid_setting_is_a_failed_check_and_the_other_checks_still_run() {
     }
 }
 
+#[test]
+fn an_invalid_target_of_forwarding_is_a_failed_check() {
+    let ledger = Ledger::new();
+    let with = |target: &str| {
+        let file = format!("[forward.orders]\n{target}\n");
+        fs::write(ledger.file("delivery-ledger.toml"), file).unwrap();
+        Page::from_command(doctor(&ledger.file(""), &[]))
+    };
+    let page = with("url = \"https://app.example.com/\"");
+    assert_eq!(page.detail("setting forward"), "orders (delivery-ledger.toml, line 2)");
+
+    let page = with("url = \"ftp://app.example.com/\"");
+    assert_eq!(page.outcome("setting forward"), "fail");
+    assert!(page.detail("setting forward").starts_with("forward.orders.url: `ftp://app"));
+    assert!(page.find("serve").is_none(), "it is reported only once");
+
+    let page = with("url = \"https://hooks.example.com/message-status\"");
+    assert_eq!((page.outcome("setting forward"), page.outcome("serve")), ("ok", "fail"));
+    assert!(page.detail("serve").contains("of this ledger itself"), "{}", page.detail("serve"));
+}
+
 /// As in Twilio's own libraries.
 #[test]
 fn region_and_edge_determine_the_host_of_twilios_api() {

@@ -8,7 +8,7 @@ use crate::support::application::{Application, Reply};
 use crate::support::{App, delivered, sent, sid};
 
 fn listed(app: &App) -> serde_json::Value {
-    app.json(&["forward", "list", "--format", "json"])[0].clone()
+    app.json(&["forward", "list", "--format", "json"])["data"][0].clone()
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_target_can_ask_for_a_longer_wait() {
     app.receive(sent(&sid(1)).bytes());
     app.eventually("it is refused", || application.received().len() == 1);
     app.eventually("the wait is stored", || listed(&app)["waiting"] == 1);
-    let event = app.json(&["forward", "list", "orders", "--format", "json"])["events"][0].clone();
+    let event = app.json(&["forward", "list", "orders", "--format", "json"])["data"][0].clone();
     let second = |name: &str| {
         let text = event[name].as_str().unwrap_or_else(|| panic!("{name} of {event}"));
         delivery_ledger::domain::Timestamp::parse(text).unwrap().micros() / 1_000_000
@@ -102,7 +102,7 @@ fn an_answer_of_a_kind_that_is_no_acceptance_is_not_taken_for_one() {
         let app = forwarding(&application, "timeout = \"1s\"");
         app.receive(sent(&sid(1)).bytes());
         app.eventually("it is refused", || {
-            listed(&app)["last_answer"]["text"] == expected && listed(&app)["waiting"] == 1
+            listed(&app)["last_answer"]["answer"] == expected && listed(&app)["waiting"] == 1
         });
         assert!(application.received().iter().all(|it| it.target == "/hook"), "{reply:?}");
     }

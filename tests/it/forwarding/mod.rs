@@ -1,7 +1,9 @@
 //! Forwarding: targets get the events of the log, signed anew, in order per message, and none is lost.
 
+mod failures;
 mod message_format;
 mod requests;
+mod selection;
 
 use crate::support::App;
 use crate::support::application::Application;

@@ -17,7 +17,7 @@ fn selected(settings: &str) -> Vec<u64> {
     // Both read the same pages at about the same time.
     app.eventually("this target has read the log", || {
         let listed = app.json(&["forward", "list", "--format", "json"]);
-        listed
+        listed["data"]
             .as_array()
             .unwrap()
             .iter()
@@ -102,6 +102,7 @@ fn a_target_that_was_not_running_goes_on_where_it_stopped() {
     let mut app = forwarding(&application, "");
     app.receive(sent(&sid(1)).bytes());
     app.eventually("it arrives", || application.positions() == [1]);
+    app.stop();
     app.restart();
     app.receive(sent(&sid(2)).bytes());
     app.eventually("it arrives", || application.positions().len() == 2);
