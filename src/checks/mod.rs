@@ -11,6 +11,7 @@ mod disk;
 pub mod figures;
 mod files;
 pub mod finding;
+mod forwarding;
 pub mod growth;
 mod ledger;
 mod maintenance;
@@ -59,7 +60,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 38] = [
+const CHECKS: [Check; 39] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -104,6 +105,7 @@ const CHECKS: [Check; 38] = [
     Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },
     Check { area: "records", name: "backup", cost: Cost::More, run: maintenance::backup },
     Check { area: "records", name: "verification", cost: Cost::More, run: server::verification },
+    Check { area: "forwarding", name: "target", cost: Cost::More, run: forwarding::each },
     Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },
     Check { area: "server", name: "callbacks", cost: Cost::More, run: server::callbacks },
     Check { area: "server", name: "version", cost: Cost::More, run: server::version },

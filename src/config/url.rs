@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use super::credential;
+use super::messages::warn_once;
 use crate::twilio::signature::BaseUrl;
 
 /// Reads a public URL. One trailing slash is cut, since a request's path brings its own.
@@ -18,10 +19,10 @@ pub fn public_urls(given: &str) -> Result<Vec<BaseUrl>> {
     if lower == text {
         return Ok(vec![url]);
     }
-    tracing::warn!(
+    warn_once(format!(
         "DELIVERY_LEDGER_PUBLIC_URL or --public-url: scheme and host of {text} are in lower case where \
          Twilio signs them, so {lower} is checked too: write it so"
-    );
+    ));
     Ok(BaseUrl::parse(&lower).into_iter().chain([url]).collect())
 }
 

@@ -113,10 +113,10 @@ impl Settings {
         })?;
         let url = url::target_url(&url, allow_link_local)?;
         let format = self.target_format(name, entry)?;
-        let selection = selection::read(name, entry, &format, || {
-            // Names that are invalid are reported by themselves.
-            self.account_names().unwrap_or_default()
-        })?;
+        // Names and URLs that are invalid are reported by themselves.
+        let account_names = || self.account_names().unwrap_or_default();
+        let public_urls = || self.public_urls().unwrap_or_default();
+        let selection = selection::read(name, entry, &format, account_names, public_urls)?;
         let length = |key, given, default, max| {
             value(key, given).map_or(Ok(default), |value| length(&value, max))
         };

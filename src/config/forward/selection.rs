@@ -12,6 +12,7 @@ use crate::domain::similar::suggestion;
 use crate::domain::{AccountSid, Source, Status};
 use crate::forward::target::{Events, Format, Selection};
 use crate::twilio::callback_path::CallbackPath;
+use crate::twilio::signature::BaseUrl;
 
 /// The statuses of inbound messages, which callbacks may report too.
 const INBOUND: [&str; 2] = ["receiving", "received"];
@@ -23,6 +24,7 @@ pub fn read(
     entry: &ForwardEntry,
     format: &Format,
     account_names: impl FnOnce() -> AccountNames,
+    public_urls: impl FnOnce() -> Vec<BaseUrl>,
 ) -> Result<Selection> {
     let value = |key: &'static str, value| Value::new(target, key, value);
     let account_sid = value("account", &entry.account);
@@ -31,7 +33,8 @@ pub fn read(
     let status = value("status", &entry.status).map(|given| status(&given)).transpose()?;
     let source = value("source", &entry.source);
     let source = source.map(|given| source_of(&given, format)).transpose()?;
-    let paths = value("path", &entry.path).map_or(Ok(Vec::new()), |given| paths(&given))?;
+    let paths = value("path", &entry.path);
+    let paths = paths.map_or(Ok(Vec::new()), |given| paths_of(&given, &public_urls()))?;
     let events = value("events", &entry.events).map(|given| given.one_of(["all", "advanced"]));
     let events = match events.transpose()? {
         Some("advanced") => Events::Advanced,
@@ -60,9 +63,23 @@ fn account(given: &Value<'_>, names: &AccountNames) -> Result<AccountSid> {
     }
 }
 
-fn paths(given: &Value<'_>) -> Result<Vec<CallbackPath>> {
-    let path = |text| CallbackPath::parse(text).map_err(|reason| given.error_in(text, &reason));
-    given.texts()?.into_iter().map(path).collect()
+/// The paths, and the same below each public URL: a proxy may have cut the path of that, but events have it.
+fn paths_of(given: &Value<'_>, public_urls: &[BaseUrl]) -> Result<Vec<CallbackPath>> {
+    let mut paths = Vec::new();
+    for text in given.texts()? {
+        paths.push(CallbackPath::parse(text).map_err(|reason| given.error_in(text, &reason))?);
+        let prefixes = public_urls.iter().map(path_of).filter(|prefix| !prefix.is_empty());
+        let below =
+            prefixes.filter_map(|prefix| CallbackPath::parse(&format!("{prefix}{text}")).ok());
+        paths.extend(below);
+    }
+    Ok(paths)
+}
+
+/// The path of a public URL; empty if it has none.
+fn path_of(public_url: &BaseUrl) -> &str {
+    let (_, rest) = public_url.as_given().split_once("://").unwrap_or_default();
+    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 /// Tags as a message keeps them: others would be found in no event.

@@ -241,3 +241,15 @@ fn targets_of_forwarding_are_listed_with_what_is_wrong_with_each() {
     assert!(page.contains("https://crm.example.com/?…"), "{page}");
     assert!(!page.contains("hunter2") && !page.contains("MfKQ9r8G"), "{page}");
 }
+
+/// The URL of an event has the path of the public URL, which is no part of a callback path.
+#[test]
+fn the_paths_of_a_target_are_found_below_the_path_of_a_public_url_too() {
+    let ledger = Ledger::new();
+    let file = "public_url = [\"https://a.example.com/twilio/\", \"https://b.example.com\"]\n\
+                [forward.crm]\nurl = \"https://crm.example.com/\"\npath = [\"/a\", \"/b/*\"]\n";
+    fs::write(ledger.file("delivery-ledger.toml"), file).unwrap();
+    let (code, json) = json_of(show(&ledger, &["--format", "json"]));
+    assert_eq!(code, Some(0), "{json:#}");
+    assert_eq!(json["targets"][0]["events"], "path /a or /twilio/a or /b/* or /twilio/b/*");
+}

@@ -1,6 +1,7 @@
 //! The `doctor` command: every check with and without a problem, and what the page must never contain.
 
 mod files;
+mod forwarding;
 mod ledger;
 mod over_http;
 mod page;

@@ -5,7 +5,7 @@ use crate::checks::finding::{Checked, Outcome};
 use crate::checks::report::CheckReport;
 
 /// The areas in the order of the checks: what the checks call them, the heading, and a remark.
-const AREAS: [(&str, &str, &str); 8] = [
+const AREAS: [(&str, &str, &str); 9] = [
     ("callbacks", "Callbacks", ""),
     ("configuration", "Configuration", "each value and where it comes from"),
     ("twilio", "Keys and URLs", "per account"),
@@ -13,6 +13,7 @@ const AREAS: [(&str, &str, &str); 8] = [
     ("ledger", "Ledger and views", ""),
     ("time", "Time", ""),
     ("records", "Records", "reconcile, backup, verification"),
+    ("forwarding", "Forwarding", "per target"),
     ("server", "Server", ""),
 ];
 
