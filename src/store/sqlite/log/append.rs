@@ -68,12 +68,29 @@ impl Appender {
         path_prefixes: &[String],
         watch: &mut Watch,
     ) -> Result<Position, StoreError> {
-        let last = self.append_all(events, path_prefixes, watch)?;
+        let transaction = begin(&mut self.connection)?;
+        let head = read_head(&transaction).map_err(engine("append to the log"))?;
+        if head != self.last.position {
+            let found = read_last(&transaction).map_err(engine("append to the log"))?;
+            check_last(&transaction, self.last, found, watch)?;
+            // The process that appended them may have added envelopes, too.
+            self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
+        }
+        for (event, position) in events.iter().zip(head + 1..) {
+            insert_event(&transaction, &mut self.envelopes, path_prefixes, event, position)
+                .map_err(engine("append to the log"))?;
+        }
+        watch.examine()?;
+        // Returns after the fsync: `synchronous` is FULL, see `files::connect`.
+        transaction.commit().map_err(engine("append to the log"))?;
         if !watch.glance_after_commit() {
             self.examine_committed(watch)?;
         }
-        self.last = last;
-        Ok(last.position)
+        if let Some(event) = events.last() {
+            let position = head + events.len() as Position;
+            self.last = Last { position, id: Some(event.event_id) };
+        }
+        Ok(self.last.position)
     }
 
     /// Checks the files while SQLite's lock keeps other processes from writing to them.
@@ -119,35 +136,6 @@ impl Appender {
             0 => Ok(()),
             _ => Err(StoreError::Busy),
         }
-    }
-
-    fn append_all(
-        &mut self,
-        events: &[NewEvent],
-        path_prefixes: &[String],
-        watch: &mut Watch,
-    ) -> Result<Last, StoreError> {
-        let transaction = begin(&mut self.connection)?;
-        let head = read_head(&transaction).map_err(engine("append to the log"))?;
-        if head != self.last.position {
-            let found = read_last(&transaction).map_err(engine("append to the log"))?;
-            check_last(&transaction, self.last, found, watch)?;
-            // The process that appended them may have added envelopes, too.
-            self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
-        }
-        for (event, position) in events.iter().zip(head + 1..) {
-            append_one(&transaction, &mut self.envelopes, path_prefixes, event, position)
-                .map_err(engine("append to the log"))?;
-        }
-        watch.examine()?;
-        // Returns after the fsync: `synchronous` is FULL, see `files::connect`.
-        transaction.commit().map_err(engine("append to the log"))?;
-        Ok(match events.last() {
-            Some(event) => {
-                Last { position: head + events.len() as Position, id: Some(event.event_id) }
-            }
-            None => self.last,
-        })
     }
 }
 
@@ -199,7 +187,7 @@ fn read_head(connection: &Connection) -> rusqlite::Result<Position> {
     statement.query_row([], |row| row.get(0))
 }
 
-fn append_one(
+fn insert_event(
     transaction: &Transaction<'_>,
     envelopes: &mut Envelopes,
     path_prefixes: &[String],
