@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::event_table::{cells, table};
+use crate::cli::common::event_table::{Optional, cells, table};
 use crate::cli::common::flags::events::EventFlags;
 use crate::cli::common::table::Cell;
 use crate::cli::common::text::{number, position};
@@ -80,7 +80,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     match args.format {
         ListFormat::Table if is_empty => {}
         ListFormat::Table => {
-            let mut table = table(!list.names.is_empty(), &list.zone);
+            let mut table =
+                table(Optional { account: !list.names.is_empty(), answer: false }, &list.zone);
             events.into_iter().for_each(|(_, cells)| table.row(cells));
             let columns = out.columns();
             out.show(&table.fit(columns))?;

@@ -36,7 +36,7 @@ pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
 pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
 use self::file::ConfigFile;
 pub use self::file::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
-pub use self::forward::ConfiguredTarget;
+pub use self::forward::{ConfiguredTarget, forward_url};
 pub use self::listener::ListenerConfig;
 pub use self::messages::UsageError;
 use self::messages::invalid;

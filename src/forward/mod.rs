@@ -15,6 +15,7 @@ pub mod request;
 mod resolver;
 mod schedule;
 pub mod selected;
+pub mod single;
 pub mod status;
 pub mod target;
 pub mod webhook_secret;

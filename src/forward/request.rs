@@ -77,8 +77,23 @@ impl Sender<'_> {
             (Format::Message(secret), Some(message)) => {
                 self.message(secret, selected, message, now)
             }
-            _ => self.arrived(selected)?,
+            _ => self.arrived(selected, Some(self.token(selected)?))?,
         };
+        self.add_ours(&mut request, selected, attempt);
+        Ok(request)
+    }
+
+    /// The first attempt to send a request as it arrived, without a signature if no token for it is configured.
+    pub fn request_signed_if_possible(
+        &self,
+        selected: &SelectedEvent,
+    ) -> Result<OutgoingRequest, NotSigned> {
+        let mut request = self.arrived(selected, self.token(selected).ok())?;
+        self.add_ours(&mut request, selected, 1);
+        Ok(request)
+    }
+
+    fn add_ours(&self, request: &mut OutgoingRequest, selected: &SelectedEvent, attempt: u32) {
         let event = &selected.event;
         let mut add = |name: &str, value: String| {
             request.headers.push((format!("{OURS}{name}"), value.into_bytes()));
@@ -94,23 +109,26 @@ impl Sender<'_> {
         request
             .headers
             .push((LEDGER_ID_HEADER.to_owned(), self.ledger_id.to_string().into_bytes()));
-        Ok(request)
     }
 
     /// The request as it arrived, signed anew.
-    fn arrived(&self, selected: &SelectedEvent) -> Result<OutgoingRequest, NotSigned> {
+    fn arrived(
+        &self,
+        selected: &SelectedEvent,
+        token: Option<&Token>,
+    ) -> Result<OutgoingRequest, NotSigned> {
         let event = &selected.event;
         let method = Method::from_bytes(event.method.as_bytes())
             .map_err(|_| NotSigned::Method(event.method.clone()))?;
         let url = with_query(&self.target.url, event.query());
-        let signature = signature(&url, event, self.token(selected)?);
+        let signed = token
+            .map(|token| (SIGNATURE_HEADER.to_owned(), signature(&url, event, token).into_bytes()));
         let kept = event
             .headers
             .iter()
             .filter(|(name, _)| !OF_SIGNATURE.contains(name) && !name.starts_with(OURS));
         let kept = kept.map(|(name, value)| (name.to_owned(), value.to_vec()));
-        let signed = (SIGNATURE_HEADER.to_owned(), signature.into_bytes());
-        let headers = kept.chain([signed]).collect();
+        let headers = kept.chain(signed).collect();
         Ok(OutgoingRequest { method, url, headers, body: event.body.clone() })
     }
 

@@ -11,7 +11,8 @@ use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::forward::metrics::ForwardMetrics;
-use crate::http::admin::state::Receiving;
+use crate::forward::target::Target;
+use crate::http::admin::state::{Forwarding, Receiving};
 use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
@@ -36,6 +37,8 @@ pub struct BackgroundParts {
     pub reconciled: ReconcileMetrics,
     /// The metrics of fetched subaccounts.
     pub subaccounts: SubaccountMetrics,
+    /// The targets of forwarding.
+    pub targets: Vec<Target>,
     /// The metrics of forwarding.
     pub forwarded: ForwardMetrics,
     /// Stores rejected requests; `None` if none is stored.
@@ -55,6 +58,7 @@ pub fn states(
         sending,
         reconciled,
         subaccounts,
+        targets,
         forwarded,
         recorder,
         access_log,
@@ -103,6 +107,7 @@ pub fn states(
         checks,
         recheck,
         access: access_log.map(AccessRecorder::new),
+        forwarding: Forwarding { database: ledger.database.clone(), targets },
         lookups: Lookups::default(),
         streams: EventStreams::default(),
         exports: Limit::exports(),

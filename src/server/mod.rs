@@ -70,6 +70,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         sending,
         recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),
         access_log: access_log.as_ref().map(|process| process.log.clone()),
+        targets: targets.clone(),
         ..BackgroundParts::default()
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));

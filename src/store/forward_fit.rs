@@ -14,7 +14,7 @@ pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(
     for target in forward.targets()? {
         let (name, position) = (&target.name, target.read_to.position);
         if target.ledger_id == store.ledger_id() && position > head {
-            let end = ReadTo { position: head, event_id: event_id(store, head)? };
+            let end = place(store, head)?;
             let forgotten = forward.cut_off(name, end)?;
             tracing::warn!(
                 "the target {name} had been sent events up to position {position}, and the log ends \
@@ -39,6 +39,11 @@ pub fn is_of_log(store: &dyn Store, target: &TargetState) -> Result<bool, StoreE
         Err(StoreError::NoSuchEvent { .. }) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// A place in the log.
+pub fn place(store: &dyn Store, position: Position) -> Result<ReadTo, StoreError> {
+    Ok(ReadTo { position, event_id: event_id(store, position)? })
 }
 
 fn event_id(store: &dyn Store, position: Position) -> Result<Option<Uuid>, StoreError> {

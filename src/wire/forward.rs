@@ -63,3 +63,16 @@ pub struct UnacceptedEvent {
     /// What the last attempt led to; `null` before the first.
     pub last_answer: Option<TargetAnswer>,
 }
+
+/// What a single request led to, which is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SingleAnswer {
+    /// As in [`TargetAnswer`].
+    pub answer: String,
+    /// True if it was a status code from 200 to 299.
+    pub accepted: bool,
+    /// What went wrong, in words; `null` if it was accepted.
+    pub failure: Option<String>,
+    /// The time until the answer, or until it was given up, in milliseconds.
+    pub took_ms: u64,
+}

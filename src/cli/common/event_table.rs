@@ -12,9 +12,18 @@ fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
     reported.status.map(Status::name).or(reported.unrecognised.as_deref())
 }
 
+/// The columns that are not always there.
+#[derive(Debug, Clone, Copy)]
+pub struct Optional {
+    /// The account, if accounts have names.
+    pub account: bool,
+    /// The answer of an application that each event is sent to.
+    pub answer: bool,
+}
+
 /// The columns. The widths to expect are those of usual events: of a million of them, with numbers of
-/// twelve digits. The account is shown only if accounts have names.
-pub fn table(has_account_names: bool, zone: &Zone) -> Table {
+/// twelve digits.
+pub fn table(optional: Optional, zone: &Zone) -> Table {
     // An offset is longer than `Z`.
     let time_width = if *zone == Zone::default() { 27 } else { 32 };
     let mut columns = vec![
@@ -26,8 +35,11 @@ pub fn table(has_account_names: bool, zone: &Zone) -> Table {
         Column::left("from").expect(21, 15).optional(),
         Column::left("to").expect(21, 15),
     ];
-    if has_account_names {
+    if optional.account {
         columns.push(Column::left("account").expect(12, 12).optional());
+    }
+    if optional.answer {
+        columns.push(Column::left("forwarded").expect(13, 13));
     }
     columns.push(Column::prose("error").expect(40, 40));
     Table::new(columns)
@@ -61,4 +73,9 @@ pub fn cells(
     }
     cells.push(Cell::text(error.unwrap_or_default()));
     cells
+}
+
+/// Adds the answer to an event to its cells, for the column before the last one.
+pub fn add_answer(cells: &mut Vec<Cell>, answer: Cell) {
+    cells.insert(cells.len() - 1, answer);
 }

@@ -6,6 +6,7 @@ mod forget;
 mod list;
 mod retry;
 mod skip;
+mod test;
 
 use anyhow::Result;
 
@@ -31,6 +32,8 @@ enum Command {
     Retry(retry::Args),
     /// Never send certain events, or continue at another position
     Skip(skip::Args),
+    /// Send one event that is marked as a test, and print the answer
+    Test(test::Args),
     /// Report what a target refused, and what it has not accepted yet
     Compare(compare::Args),
     /// Remove the state of a target, which then begins anew if it is configured
@@ -43,6 +46,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         Command::List(args) => list::run(&args, settings),
         Command::Retry(args) => retry::run(&args, settings),
         Command::Skip(args) => skip::run(&args, settings),
+        Command::Test(args) => test::run(&args, settings),
         Command::Compare(args) => compare::run(&args, settings),
         Command::Forget(args) => forget::run(&args, settings),
     }

@@ -44,7 +44,14 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
         "export" => of(&messages),
         "replay" => of(&views).into_iter().chain(terminal()).collect(),
-        "tail" => of(&messages).into_iter().chain(terminal()).collect(),
+        "forward test" => {
+            let read = [&ledger[..], &[&config::ERROR_CODES]].concat();
+            account.into_iter().chain(of(&read)).collect()
+        }
+        "tail" => {
+            let forwarding = account.into_iter().chain(of(&messages));
+            forwarding.chain(terminal()).collect()
+        }
         _ => of(&messages).into_iter().chain(pager()).chain(terminal()).collect(),
     }
 }

@@ -106,6 +106,10 @@ pub fn examples(path: &str) -> Vec<Example> {
         "tail" => &[
             ("Failures as they arrive", "delivery-ledger tail --status failed"),
             ("The whole log, as JSON", "delivery-ledger tail --after 0 --no-follow --format json"),
+            (
+                "Send what arrives to an application under development",
+                "delivery-ledger tail --forward-to http://127.0.0.1:3000/hook",
+            ),
         ],
         "export" => &[
             (
@@ -194,6 +198,9 @@ pub fn examples(path: &str) -> Vec<Example> {
         ],
         "forward retry" => {
             &[("Every event that was given up", "delivery-ledger forward retry orders")]
+        }
+        "forward test" => {
+            &[("Whether an application accepts events", "delivery-ledger forward test orders")]
         }
         "forward skip" => &[
             ("Give one event up", "delivery-ledger forward skip orders --position 51522"),

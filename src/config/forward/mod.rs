@@ -18,6 +18,7 @@ use super::file::ForwardEntry;
 use super::{Origin, Settings, credential};
 use crate::domain::event::parse_position;
 use crate::domain::time::duration;
+use crate::forward::address::Url;
 use crate::forward::target::{
     Beginning, Format, GIVE_UP_AFTER, GIVE_UP_AFTER_MAX, NAME_BYTES_MAX, REQUESTS, REQUESTS_MAX,
     TARGETS_MAX, TIMEOUT, TIMEOUT_MAX, Target,
@@ -35,6 +36,12 @@ pub struct ConfiguredTarget {
     pub origin: Origin,
     /// The target, or the reason why it is invalid.
     pub target: Result<Target>,
+}
+
+/// Reads the URL of a flag to which events are sent. The user has chosen it, so it may be link-local.
+pub fn forward_url(text: &str) -> Result<Url, String> {
+    url::parse(text, true)
+        .map_err(|reason| format!("`{}` {reason}", url::shown(text).escape_debug()))
 }
 
 impl Settings {

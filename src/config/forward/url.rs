@@ -1,6 +1,6 @@
 //! The URL of a target.
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 
 use super::value::Value;
 use crate::config::{credential, url};
@@ -19,33 +19,38 @@ pub fn target_url(given: &Value<'_>, allow_link_local: bool) -> Result<Url> {
     let Some(text) = given.text() else {
         return Err(given.error(&format!("is not a URL, such as {EXAMPLE}")));
     };
-    let refuse = |reason: &str| -> Error { given.error_in(&shown(text), reason) };
+    parse(text, allow_link_local).map_err(|reason| given.error_in(&shown(text), &reason))
+}
+
+/// Reads a URL to send events to. The error completes a sentence that begins with the URL.
+pub fn parse(text: &str, allow_link_local: bool) -> Result<Url, String> {
     if credential::is_wrapped(text) {
-        return Err(refuse("has blanks or quotes around it; leave them out"));
+        return Err("has blanks or quotes around it; leave them out".to_owned());
     }
     // A parser of URLs corrects all of these without a word, and something else is called.
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
-        return Err(refuse("has blanks or backslashes in it; percent-encode them"));
+        return Err("has blanks or backslashes in it; percent-encode them".to_owned());
     }
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !matches!(scheme.as_deref(), Some("http" | "https")) {
-        return Err(refuse(&format!("does not begin with http:// or https://, as {EXAMPLE} does")));
+        return Err(format!("does not begin with http:// or https://, as {EXAMPLE} does"));
     }
-    let url: Url = text.parse().map_err(|reason| refuse(&format!("is not a URL: {reason}")))?;
+    let url: Url = text.parse().map_err(|reason| format!("is not a URL: {reason}"))?;
     if text.split('#').count() > 1 {
-        return Err(refuse("has a fragment, which is never sent; leave it out"));
+        return Err("has a fragment, which is never sent; leave it out".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() || has_at_sign(text) {
-        return Err(refuse("has a user name or password, which is not sent; leave them out"));
+        return Err("has a user name or password, which is not sent; leave them out".to_owned());
     }
     if url.port() == Some(0) {
-        return Err(refuse("has port 0, on which nothing can be reached"));
+        return Err("has port 0, on which nothing can be reached".to_owned());
     }
     if !allow_link_local && literal_address(&url).is_some_and(is_link_local) {
-        return Err(refuse(
+        return Err(
             "has a link-local address, where clouds keep the credentials of the machine; set \
-             allow_link_local = true if the application is really there",
-        ));
+                    allow_link_local = true if the application is really there"
+                .to_owned(),
+        );
     }
     Ok(url)
 }

@@ -24,7 +24,7 @@ use crate::forward::selected::SelectedEvent;
 use crate::forward::target::Beginning;
 use crate::store;
 use crate::store::forward::{ForwardStore, ReadTo, Step};
-use crate::store::{Store, StoreError};
+use crate::store::forward_fit::place;
 
 /// The most events that wait. Each takes some 300 bytes of memory. If there are more, nothing is read until
 /// some are accepted or given up.
@@ -182,13 +182,4 @@ impl<'j> Follower<'j> {
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     let micros = to.micros().saturating_sub(from.micros());
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-}
-
-/// A place in the log.
-fn place(store: &dyn Store, position: Position) -> Result<ReadTo, StoreError> {
-    let event_id = match position {
-        0 => None,
-        position => store.read_at(&[position])?.first().map(|event| event.event_id),
-    };
-    Ok(ReadTo { position, event_id })
 }

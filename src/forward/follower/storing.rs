@@ -3,13 +3,14 @@
 use std::mem::take;
 use std::time::Instant;
 
-use super::{Follower, LOOK_AGAIN, between, now, place};
+use super::{Follower, LOOK_AGAIN, between, now};
 use crate::domain::Timestamp;
 use crate::forward::job::ForwardError;
 use crate::forward::metrics::Progress;
 use crate::forward::queue::Queue;
 use crate::store::StoreError;
-use crate::store::forward::{AnswerCount, ReadTo, Step};
+use crate::store::forward::{AnswerCount, Step};
+use crate::store::forward_fit::place;
 
 /// How long answers are counted, in hours: a comparison is about a week or two.
 const HOURS_KEPT: i64 = 31 * 24;
@@ -130,20 +131,20 @@ impl Follower<'_> {
     /// After a restored backup the log may be shorter than it was, or go on with other events.
     pub(super) fn check_history(&mut self) -> Result<(), ForwardError> {
         let (store, name) = (&*self.job.store, &self.job.target.name);
-        let ReadTo { position, event_id } = self.read_to;
-        let head = store.head()?;
+        let (position, head) = (self.read_to.position, store.head()?);
         if position > head {
             tracing::warn!(
                 target_name = name,
                 position,
                 head,
-                "the log is shorter than what was forwarded of it, as after a restored backup; going on at its end"
+                "the log is shorter than what was forwarded of it, as after a restored backup; \
+                 continuing at its end"
             );
-            self.state.move_to(name, place(store, head)?)?;
+            self.state.cut_off(name, place(store, head)?)?;
             self.reload()?;
             return Ok(());
         }
-        match place(store, position)?.event_id == event_id {
+        match place(store, position)? == self.read_to {
             true => Ok(()),
             false => Err(ForwardError::OtherLog(position)),
         }

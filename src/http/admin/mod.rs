@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod reports;
 mod routes;
 pub mod state;
+pub mod targets;
 
 use std::io;
 use std::net::TcpListener;

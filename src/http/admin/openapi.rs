@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::messages::send_message::SendProblemDetails;
 use super::messages::{find, list, message, send_message};
-use super::{checks, events, exports, health, jobs, metrics, quarantine, reports};
+use super::{checks, events, exports, health, jobs, metrics, quarantine, reports, targets};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 use crate::wire::filter::CountryCode;
@@ -23,6 +23,7 @@ use crate::wire::written_time::ZoneName;
         health::readyz,
         metrics::metrics,
         checks::checks,
+        targets::targets,
         quarantine::recheck,
         message::one,
         list::messages,

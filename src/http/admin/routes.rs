@@ -4,7 +4,9 @@ use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
 use super::messages::{find, list, message, send_message};
-use super::{checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports};
+use super::{
+    checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports, targets,
+};
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
 use crate::http::resource::{get, post};
@@ -21,6 +23,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
+        .service(get("/v1/targets", targets::targets))
         .service(post("/v1/quarantine/recheck", quarantine::recheck))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", events::stream::follow))

@@ -18,6 +18,7 @@ use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
+use crate::forward::target::Target;
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::redaction::Redaction;
 use crate::http::auth::sessions::Sessions;
@@ -27,8 +28,8 @@ use crate::http::limits::{EventStreams, Limit};
 use crate::jobs::Jobs;
 use crate::projection::verify::background;
 use crate::projection::worker::Handle;
-use crate::store::Store;
 use crate::store::writer::Writer;
+use crate::store::{Database, Store};
 use crate::wire::filter::FilterContext;
 use crate::wire::filter::tag_filter::{self, NoSuchTag};
 
@@ -43,6 +44,14 @@ pub struct Receiving {
     pub path: String,
     /// The first public URL, which callbacks are signed for; `None` if none is configured.
     pub public_url: Option<String>,
+}
+
+/// What the admin listener knows of forwarding.
+pub struct Forwarding {
+    /// Where the state of the targets is stored.
+    pub database: Database,
+    /// The configured targets.
+    pub targets: Vec<Target>,
 }
 
 /// The admin listener's state: everything that a handler uses.
@@ -79,6 +88,8 @@ pub struct AdminState {
     pub recheck: Arc<QuarantineRecheck>,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
+    /// The targets of forwarding.
+    pub forwarding: Forwarding,
     /// Limits the messages of whole numbers that a masked token finds.
     pub lookups: Lookups,
     /// Limits and ends the streams of events.

@@ -8,6 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::checks::areas::{Area, areas};
+use super::checks::forwarding::{TargetRow, rows};
 use super::checks::glance::{Figure, figures};
 use super::checks::rejected::Rejected;
 use super::checks::silence::Silence;
@@ -17,8 +18,8 @@ use super::frame::html::html;
 use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
 use crate::checks::report::CheckReport;
-use crate::http::admin::checks;
 use crate::http::admin::quarantine::{NewRecheck, check_scope, parsed};
+use crate::http::admin::{checks, targets};
 use crate::http::auth::form::CheckedForm;
 use crate::http::auth::redaction::Redaction;
 use crate::http::auth::tokens::Scope;
@@ -34,6 +35,7 @@ struct HealthPage<'a> {
     figures: [Figure; 6],
     silence: Option<Silence>,
     rejected: Option<Rejected>,
+    targets: Vec<TargetRow>,
     areas: Vec<Area<'a>>,
     report: &'a CheckReport,
 }
@@ -45,7 +47,9 @@ pub async fn health(
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let state = visit.state.clone();
-    let report: Arc<CheckReport> = web::block(move || checks::report(&state)).await??;
+    let (report, statuses): (Arc<CheckReport>, _) =
+        web::block(move || Ok::<_, Problem>((checks::report(&state)?, targets::statuses(&state)?)))
+            .await??;
     let head = visit.state.projection.head();
     let verdict = Verdict::new(&report, head == 0);
     let frame = visit.page(Section::Health, verdict.title.clone()).as_of(head);
@@ -54,6 +58,7 @@ pub async fn health(
         figures: figures(&report),
         silence: Silence::new(&report.figures, report.at),
         rejected: Rejected::new(&report, visit.state.recheck.last()),
+        targets: rows(&statuses),
         areas: areas(&report),
         report: &report,
         verdict,

@@ -4,6 +4,7 @@ mod failures;
 mod message_format;
 mod requests;
 mod selection;
+mod shown;
 
 use crate::support::App;
 use crate::support::application::Application;

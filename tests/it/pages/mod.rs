@@ -25,7 +25,7 @@ fn visit(app: &App, target: &str) -> Response {
 
 /// The HTML of a page that can be shown.
 #[track_caller]
-fn html(app: &App, target: &str) -> String {
+pub fn html(app: &App, target: &str) -> String {
     let page = visit(app, target);
     let html = String::from_utf8(page.body).unwrap();
     assert_eq!(page.code, 200, "{target}: {html}");
@@ -34,7 +34,7 @@ fn html(app: &App, target: &str) -> String {
 
 /// The words that a page shows within its `main`, with single spaces.
 #[track_caller]
-fn text(html: &str) -> String {
+pub fn text(html: &str) -> String {
     let main = html.split_once("<main").expect("a main element").1;
     let main = main.split_once('>').unwrap().1.split_once("</main>").unwrap().0;
     let mut text = String::new();

@@ -1,6 +1,7 @@
 //! The parts of the health page.
 
 pub mod areas;
+pub mod forwarding;
 pub mod glance;
 mod mark;
 pub mod rejected;

@@ -1,5 +1,7 @@
 //! `forward`: what the targets have got, and what is sent to them again or never.
 
+mod sending;
+
 use delivery_ledger::domain::{NewEvent, Timestamp};
 use delivery_ledger::store;
 use delivery_ledger::store::forward::{
@@ -277,6 +279,14 @@ Sent again: what it gets of the 3 events from 2 to 4, accepted or not.
         "skipped": 0, "unread": 0, "read_again": 1,
     });
     assert_eq!(json, expected);
+}
+
+#[test]
+fn a_waiting_event_at_the_new_position_is_never_sent() {
+    let ledger = with_targets(4);
+    let moved = json_of(&ledger, &["forward", "skip", "orders", "--to", "2"]);
+    assert_eq!((&moved["skipped"], &moved["read_again"]), (&json!(1), &json!(0)));
+    assert_eq!(forward(&ledger).counts("orders").unwrap().waiting, 0);
 }
 
 #[test]

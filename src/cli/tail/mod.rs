@@ -1,5 +1,7 @@
 //! `tail`: prints new events as the log grows. It reads the file, with or without a running server.
 
+mod forward_to;
+
 use std::io::{Stdout, Write};
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,8 +9,9 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use self::forward_to::ForwardTo;
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::event_table::{cells, table};
+use crate::cli::common::event_table::{Optional, add_answer, cells, table};
 use crate::cli::common::flags::events::EventFlags;
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
@@ -39,6 +42,11 @@ pub struct Args {
     #[arg(long)]
     no_follow: bool,
 
+    /// Also send each event that is shown to this URL, as the request that arrived, and show the answer. For
+    /// development: nothing is sent again
+    #[arg(long, value_name = "URL")]
+    forward_to: Option<String>,
+
     #[command(flatten)]
     filter: EventFlags,
 
@@ -55,7 +63,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let out = terminal::stdout();
     let account_names = settings.account_names()?;
     let zone = args.filter.time_zone(settings)?;
-    let layout = table(!account_names.is_empty(), &zone).layout(out.columns());
+    let forward_to = args.forward_to.as_deref();
+    let forward_to = forward_to.map(|url| ForwardTo::new(url, settings, &*store)).transpose()?;
+    let optional = Optional { account: !account_names.is_empty(), answer: forward_to.is_some() };
+    let layout = table(optional, &zone).layout(out.columns());
     let filter = args.filter.filter(settings)?;
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
@@ -73,6 +84,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         format: args.format,
         error_codes,
         effects: ledger::fits(&*store)?.then(|| Effects::new(after)),
+        forward_to,
     };
     tail.heading()?;
     loop {
@@ -81,7 +93,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             if interrupt.asked().is_break() {
                 break;
             }
-            tail.show(&*store, events?)?;
+            tail.show(&*store, events?, &interrupt)?;
         }
         // Missing positions are skipped here; `verify` reports them.
         after = head;
@@ -104,6 +116,7 @@ struct Tail {
     error_codes: ErrorCodes,
     /// `None` if the views belong to another log.
     effects: Option<Effects>,
+    forward_to: Option<ForwardTo>,
 }
 
 impl Tail {
@@ -115,8 +128,16 @@ impl Tail {
         Ok(())
     }
 
-    fn show(&mut self, store: &dyn Store, events: Vec<RecordedEvent>) -> Result<()> {
+    fn show(
+        &mut self,
+        store: &dyn Store,
+        events: Vec<RecordedEvent>,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
         for event in events {
+            if interrupt.asked().is_break() {
+                break;
+            }
             let reading = ParsedCallback::parse(&event);
             if let Some(effects) = &mut self.effects {
                 effects.pass(&event, &reading);
@@ -136,13 +157,17 @@ impl Tail {
         reading: &ParsedCallback<'_>,
     ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
+        let answer = match &self.forward_to {
+            Some(forward_to) => forward_to.send(store, event, reading)?,
+            None => None,
+        };
         match self.format {
             Format::Table => {
                 let effect = match &mut self.effects {
                     Some(effects) => effects.effect(store, event, reading)?,
                     None => None,
                 };
-                let row = cells(
+                let mut row = cells(
                     event,
                     reading,
                     effect,
@@ -150,16 +175,26 @@ impl Tail {
                     &self.account_names,
                     &self.zone,
                 );
+                if self.forward_to.is_some() {
+                    add_answer(&mut row, forward_to::cell(answer.as_ref()));
+                }
                 self.out.show(&self.layout.line(&row))?;
             }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
                 let reported = reading.reported.as_ref();
                 let event = wire::ShownEvent::new(event.clone(), account, message, reported, false);
-                let mut line = serde_json::to_vec(&event)?;
+                let mut line = match self.forward_to {
+                    Some(_) => serde_json::to_vec(&forward_to::as_json(&event, answer.as_ref()))?,
+                    None => serde_json::to_vec(&event)?,
+                };
                 line.push(b'\n');
                 self.out.write_all(&line)?;
             }
+        }
+        if self.forward_to.is_some() {
+            // The next answer may take long.
+            self.out.flush()?;
         }
         Ok(())
     }
