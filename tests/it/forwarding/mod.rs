@@ -1,8 +1,10 @@
 //! Forwarding: targets get the events of the log, signed anew, in order per message, and none is lost.
 
+mod commands;
 mod failures;
 mod message_format;
 mod requests;
+mod restored;
 mod selection;
 mod shown;
 
