@@ -57,6 +57,7 @@ fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
                 tracing::error!(target_name = name, %error, "forwarding has stopped");
             }
             logged = Some(error);
+            job.metrics.stopped();
             tokio::select! {
                 () = sleep(RESTART_WAIT) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => break,
