@@ -41,8 +41,17 @@ pub enum ForwardError {
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    #[error("cannot make an HTTP client")]
+    #[error("cannot make an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+
+    #[error("cannot start: {0}")]
+    Runtime(#[source] std::io::Error),
+
+    #[error("the views have not read position {0} yet; they are being rebuilt")]
+    ViewsBehind(Position),
+
+    #[error("an attempt has panicked; a line before this one says where")]
+    Panicked,
 
     #[error("its state was removed; it begins anew")]
     Removed,

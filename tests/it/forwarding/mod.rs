@@ -2,6 +2,7 @@
 
 mod failures;
 mod message_format;
+mod outages;
 mod requests;
 mod selection;
 mod shown;
