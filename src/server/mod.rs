@@ -61,7 +61,6 @@ pub fn run(settings: &Settings) -> Result<()> {
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
     let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths)?;
-    let targets = std::mem::take(&mut config.targets);
     let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
     let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
     let background = BackgroundParts {
@@ -70,7 +69,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         sending,
         recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),
         access_log: access_log.as_ref().map(|process| process.log.clone()),
-        targets: targets.clone(),
+        targets: config.targets.clone(),
         ..BackgroundParts::default()
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
@@ -80,6 +79,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     // Before the log reports the addresses: a script that waits for that line may send SIGTERM at once.
     let stop = system.block_on(async { signals::stop() })?;
     startup_log::write(&config, settings, &callbacks, &admin)?;
+    let targets = std::mem::take(&mut config.targets);
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = system.block_on(async {
         let (receiving, state) = states(config, &ledger, rule, background);

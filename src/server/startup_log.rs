@@ -8,7 +8,7 @@ use crate::config::{ApiToken, KeySource, Read, ServerConfig, Settings};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
-/// Logs addresses, tokens and public URLs, and warns of likely mistakes.
+/// Logs addresses, tokens, public URLs and targets, and warns of likely mistakes.
 pub fn write(
     config: &ServerConfig,
     settings: &Settings,
@@ -32,6 +32,14 @@ pub fn write(
                  that it calls: set DELIVERY_LEDGER_PUBLIC_URL or --public-url to it"
             ),
         }
+    }
+    for target in &config.targets {
+        tracing::info!(
+            "forwarding to {} at {}: {}",
+            target.name,
+            target.shown_url(),
+            target.selection
+        );
     }
     warn_of_unrecorded_lookups(config, settings)?;
     warn_of_odd_tokens(config, settings);

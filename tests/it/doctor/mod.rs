@@ -105,7 +105,7 @@ proptest! {
 
     #[test]
     fn the_page_never_shows_a_secret(
-        tokens in prop::collection::vec("[a-zA-Z0-9]{20,40}", 7),
+        tokens in prop::collection::vec("[a-zA-Z0-9]{20,40}", 9),
         is_broken in any::<bool>(),
         table in any::<bool>(),
     ) {
@@ -118,8 +118,12 @@ proptest! {
         let toml = format!(
             "[accounts.AC1]\nauth_token = {quote}{}{quote}\nauth_token_secondary_file = \"secret-1\"\n\
              shared_keys = {{ key = \"secret-2\" }}\n\
-             [api_tokens.one]\ntoken_file = \"secret-3\"\nscope = \"read\"\n",
-            tokens[0]
+             [api_tokens.one]\ntoken_file = \"secret-3\"\nscope = \"read\"\n\
+             [forward.one]\nurl = \"https://app.example.com/?token={}\"\nformat = \"message\"\n\
+             secret = \"{}\"\n\
+             [forward.two]\nurl = \"https://{}@app.example.com\"\nformat = \"message\"\n\
+             secret_file = \"secret-3\"\n",
+            tokens[0], tokens[7], tokens[8], tokens[2]
         );
         fs::write(ledger.file("delivery-ledger.toml"), toml).unwrap();
         let format = if table { "table" } else { "json" };

@@ -209,6 +209,14 @@ fn a_key_file_that_other_users_can_read_is_reported() {
     assert_eq!(with_mode(0o600), "ok");
     assert_eq!(with_mode(0o644), "warn");
 
+    fs::write(ledger.file("secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    fs::set_permissions(ledger.file("secret"), fs::Permissions::from_mode(0o644)).unwrap();
+    let target = "[forward.crm]\nurl = \"https://crm.example.com/\"\nformat = \"message\"\n\
+                  secret_file = \"secret\"\n";
+    fs::write(ledger.file("delivery-ledger.toml"), target).unwrap();
+    assert_eq!(with_mode(0o600), "warn", "the secret of a target is a key too");
+    fs::remove_file(ledger.file("secret")).unwrap();
+
     let toml = format!("[accounts.{ACCOUNT}]\nauth_token = \"{TOKEN}\"\n");
     fs::write(ledger.file("delivery-ledger.toml"), toml).unwrap();
     let file = ledger.file("delivery-ledger.toml");

@@ -22,3 +22,16 @@ fn forwarding(application: &Application, settings: &str) -> App {
 fn target(name: &str, url: &str, settings: &str) -> String {
     format!("\n[forward.{name}]\nurl = \"{url}\"\nfrom = \"start\"\n{settings}\n")
 }
+
+#[test]
+fn a_server_logs_its_targets_at_the_start_without_the_query_of_their_urls() {
+    let application = Application::start();
+    let mut app = App::not_started(&[]);
+    let url = application.url("/hook?token=hunter2");
+    app.configure(&target("orders", &url, "status = \"delivered\""));
+    app.restart();
+    let expected =
+        format!("forwarding to orders at {}: status delivered", application.url("/hook?…"));
+    app.eventually("it is logged", || app.stderr().contains(&expected));
+    assert!(!app.stderr().contains("hunter2"), "{}", app.stderr());
+}
