@@ -88,7 +88,8 @@ impl Default for ForwardMetrics {
             ),
             failing: gauge(
                 "delivery_ledger_forward_failing",
-                "1 while a target accepts nothing: the last 20 attempts or more have failed.",
+                "1 while a target gets nothing: its last 20 attempts or more have failed, or forwarding has stopped \
+                 with an error.",
             ),
         }
     }
@@ -129,6 +130,11 @@ impl TargetMetrics {
         };
         self.all.attempts.with_label_values(&[&self.target, outcome]).inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Shows that forwarding has stopped with an error: the target gets nothing until it has started again.
+    pub fn stopped(&self) {
+        self.all.failing.with_label_values(&[&self.target]).set(1);
     }
 
     /// Shows how far the target is.

@@ -57,13 +57,14 @@ fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
     }
     let mut begins_at = Some(job.head_at_start);
     let mut logged = None;
-    while let Err(error) = follow(job, begins_at.take(), &mut stopped) {
+    while let Err(error) = follow(job, &mut begins_at, &mut stopped) {
         let (name, error) = (&job.target.name, error.to_string());
         // One that repeats is logged once.
         if logged.as_ref() != Some(&error) {
             tracing::error!(target_name = name, %error, "forwarding has stopped");
         }
         logged = Some(error);
+        job.metrics.stopped();
         let deadline = Instant::now() + RESTART_WAIT;
         while Instant::now() < deadline {
             if *stopped.borrow() {
@@ -76,7 +77,7 @@ fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
 
 fn follow(
     job: &Job,
-    begins_at: Option<Position>,
+    begins_at: &mut Option<Position>,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<(), ForwardError> {
     let runtime = runtime::Builder::new_current_thread()
@@ -84,5 +85,10 @@ fn follow(
         .max_blocking_threads(RESOLVERS)
         .build()
         .map_err(ForwardError::Runtime)?;
-    runtime.block_on(async { Follower::resume(job, begins_at)?.run(stopped).await })
+    runtime.block_on(async {
+        let follower = Follower::resume(job, *begins_at)?;
+        // Should its state be removed later, it begins with what arrives from then on.
+        *begins_at = None;
+        follower.run(stopped).await
+    })
 }

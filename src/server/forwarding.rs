@@ -10,12 +10,25 @@ use crate::forward::metrics::ForwardMetrics;
 use crate::forward::target::Target;
 use crate::forward::worker::{self, Handle};
 use crate::http::CallbackState;
+use crate::store::{self, forward_fit};
 
 /// How long the targets may take to end, together.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The running targets.
 pub struct Forwarding(Vec<Handle>);
+
+/// Has targets continue at the end of a log that was restored, before anything is appended to it.
+pub fn continue_at_end(ledger: &RunningLedger) {
+    let corrected = match store::open_forward_store(&ledger.database) {
+        Ok(Some(mut forward)) => forward_fit::continue_at_end(&*ledger.store, &mut *forward),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = corrected {
+        tracing::warn!(%error, "the state of forwarding cannot be compared with the log");
+    }
+}
 
 /// Starts a thread for each target.
 pub fn start(
@@ -26,6 +39,12 @@ pub fn start(
     error_codes: &Arc<ErrorCodes>,
     metrics: &ForwardMetrics,
 ) -> Forwarding {
+    if !targets.is_empty()
+        && let Err(error) = store::create_forward_store(&ledger.database)
+    {
+        // Each target tries again; if they made the file at the same time, all but one would fail.
+        tracing::warn!(%error, "the state of forwarding cannot be stored");
+    }
     let start = |target: Target| {
         worker::start(Job {
             metrics: metrics.of(&target.name),

@@ -61,6 +61,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
     let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths)?;
+    forwarding::continue_at_end(&ledger);
     let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
     let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
     let background = BackgroundParts {

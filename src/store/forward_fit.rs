@@ -7,24 +7,37 @@ use super::forward::{ForwardStore, ReadTo, TargetState};
 use super::{Store, StoreError};
 use crate::domain::Position;
 
-/// Corrects the states that do not belong to the log, and logs a warning for each. A target that has read
-/// beyond the end of the log continues after the end; one that has read another log begins anew.
-pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(), StoreError> {
+/// Has every target that has read beyond the end of the log continue after the end, and logs a warning for each.
+/// It has to be done before anything is appended: later the positions have other events.
+pub fn continue_at_end(
+    store: &dyn Store,
+    forward: &mut dyn ForwardStore,
+) -> Result<(), StoreError> {
     let head = store.head()?;
-    for target in forward.targets()? {
-        let (name, position) = (&target.name, target.read_to.position);
-        if target.ledger_id == store.ledger_id() && position > head {
+    for TargetState { name, ledger_id, read_to, .. } in forward.targets()? {
+        if ledger_id == store.ledger_id() && read_to.position > head {
             let end = place(store, head)?;
-            let forgotten = forward.cut_off(name, end)?;
+            let forgotten = forward.cut_off(&name, end)?;
             tracing::warn!(
-                "the target {name} had been sent events up to position {position}, and the log ends \
-                 at {head}: it continues after that; unaccepted events forgotten: {forgotten}"
+                "the target {name} had been sent events up to position {}, and the log ends at {head}: \
+                 it continues after that; unaccepted events forgotten: {forgotten}",
+                read_to.position
             );
-        } else if !is_of_log(store, &target)? {
-            forward.remove(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Does the same, and removes the states of targets that have read another log, with a warning for each.
+pub fn fit_to_log(store: &dyn Store, forward: &mut dyn ForwardStore) -> Result<(), StoreError> {
+    continue_at_end(store, forward)?;
+    for target in forward.targets()? {
+        if !is_of_log(store, &target)? {
+            forward.remove(&target.name)?;
             tracing::warn!(
-                "the target {name} had been sent events of another log: it begins anew, with the \
-                 position that is configured as `from`"
+                "the target {} had been sent events of another log: it begins anew, with the \
+                 position that is configured as `from`",
+                target.name
             );
         }
     }

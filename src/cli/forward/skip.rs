@@ -12,7 +12,7 @@ use crate::cli::common::text::{self, number};
 use crate::config::Settings;
 use crate::domain::Position;
 use crate::store::forward::{ReadTo, Which};
-use crate::store::forward_fit::is_of_log;
+use crate::store::forward_fit::{self, is_of_log};
 use crate::store::{self, Access, Store};
 use crate::telemetry::eprint_line;
 
@@ -141,19 +141,14 @@ fn continue_at(name: &str, to: To, format: Format, settings: &Settings) -> Resul
 
 fn place(log: &dyn Store, to: To) -> Result<ReadTo> {
     let head = log.head()?;
-    let position = match to {
-        To::Head => head,
-        To::Position(position) if position <= head => position,
+    match to {
+        To::Head => Ok(forward_fit::place(log, head)?),
+        To::Position(position) if position <= head => Ok(forward_fit::place(log, position)?),
         To::Position(position) => {
             let beyond = format!("--to: {position} is beyond the head, {head}");
-            return Err(UsageError(beyond).into());
+            Err(UsageError(beyond).into())
         }
-    };
-    let event_id = match position {
-        0 => None,
-        _ => log.read_at(&[position])?.first().map(|event| event.event_id),
-    };
-    Ok(ReadTo { position, event_id })
+    }
 }
 
 impl Move {

@@ -1,9 +1,11 @@
 //! Forwarding: targets get the events of the log, signed anew, in order per message, and none is lost.
 
+mod commands;
 mod failures;
 mod message_format;
 mod outages;
 mod requests;
+mod restored;
 mod selection;
 mod shown;
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use delivery_ledger::domain::{NewEvent, Timestamp};
+use delivery_ledger::store::forward::ReadTo;
 use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::version;
 use serde_json::Value;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::support::events::event;
 use crate::support::{ACCOUNT, App, Request, delivered, failed, sent, sid, status};
@@ -202,6 +204,27 @@ fn a_message_open_for_half_a_day_is_stuck() {
     app.caught_up();
 
     assert_eq!(value(&app, "delivery_ledger_stuck_messages"), 2.0);
+}
+
+#[test]
+fn a_target_whose_forwarding_has_stopped_is_a_failing_one() {
+    let mut app = with_a_target();
+    let failing = "delivery_ledger_forward_failing{target=\"orders\"}";
+    assert_eq!(value(&app, failing), 0.0);
+    app.stop();
+
+    let mut state = store::create_forward_store(&Database::Sqlite(app.log_file())).unwrap();
+    state.remove("orders").unwrap();
+    let another_log = Uuid::from_u128(1);
+    let read_to = ReadTo { position: 7, event_id: Some(another_log) };
+    state.create("orders", another_log, read_to).unwrap();
+    app.restart();
+
+    let failing_now = || metrics(&app).contains(&format!("{failing} 1"));
+    app.eventually("it has stopped", failing_now);
+    assert!(app.stderr().contains("is of another log"), "{}", app.stderr());
+    assert!(app.run(&["forward", "skip", "orders", "--to", "head"]).status.success());
+    app.eventually("it has begun again", || value(&app, failing) == 0.0);
 }
 
 #[test]
