@@ -10,8 +10,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts of an event.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// The longest wait between two attempts while a target fails: it is then tried with one event at a time, and
-/// should notice soon that it is back.
+/// The longest wait between two attempts while a target fails: it is then tried with few events, and should
+/// notice soon that it is back.
 const PROBE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The longest Retry-After that is followed. A longer one is more likely a mistake.
