@@ -51,6 +51,7 @@ def main(program, tools, rust):
             every_event_is_accepted(name, *running[name], events)
         every_message_is_accepted(*running["message"], events)
         another_token_accepts_nothing(ledger, *running["wrong"], len(events))
+        a_test_event_says_which_applications_validate(ledger, running)
 
 
 def commands(tools, rust):
@@ -145,6 +146,14 @@ def another_token_accepts_nothing(ledger, application, tap, events):
     assert {request.code for request in tap.seen()} <= {403, None}, [request.code for request in tap.seen()]
     assert not [line for line in application.printed() if line.startswith("SM")]
     print("one with another token accepts none, as `forward list` says")
+
+
+def a_test_event_says_which_applications_validate(ledger, running):
+    codes = {name: ledger.exit_code("forward", "test", name) for name in running}
+    assert codes == {name: int(name == "wrong") for name in running}, codes
+    for name, (_, tap) in running.items():
+        assert any("delivery-ledger-test" in request.headers for request in tap.seen()), name
+    print("`forward test` says so before")
 
 
 main(*sys.argv[1:])

@@ -104,9 +104,15 @@ class Ledger(Process):
         output = subprocess.DEVNULL
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output, stderr=output)
 
-    def run(self, *arguments):
+    def execute(self, *arguments):
         command = [self.program, *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, timeout=60)
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, timeout=60)
+
+    def exit_code(self, *arguments):
+        return self.execute(*arguments).returncode
+
+    def run(self, *arguments):
+        done = self.execute(*arguments)
         assert done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr.decode()}"
         return done.stdout.decode()
 
