@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::domain::{ErrorCodes, Position, Rule};
 use crate::forward::metrics::TargetMetrics;
+use crate::forward::selected::SelectError;
 use crate::forward::target::Target;
 use crate::projection::worker::Handle as ProjectionHandle;
 use crate::store::{Database, Store, StoreError};
@@ -47,8 +48,8 @@ pub enum ForwardError {
     #[error("cannot start: {0}")]
     Runtime(#[source] std::io::Error),
 
-    #[error("the views have not read position {0} yet; they are being rebuilt")]
-    ViewsBehind(Position),
+    #[error(transparent)]
+    Select(#[from] SelectError),
 
     #[error("an attempt has panicked; a line before this one says where")]
     Panicked,

@@ -8,11 +8,21 @@ use crate::domain::message::event_ref::EventRef;
 use crate::domain::{
     AccountSid, Effect, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
 };
-use crate::forward::job::ForwardError;
 use crate::forward::target::{Events, Target};
 use crate::store::forward::OrderKey;
-use crate::store::{Message, Store};
+use crate::store::{Message, Store, StoreError};
 use crate::twilio::callback::ParsedCallback;
+
+/// Why it is not known whether a target gets an event.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
+pub enum SelectError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error("the views have not read position {0} yet; they are being rebuilt")]
+    ViewsBehind(Position),
+}
 
 /// An event that a target gets.
 #[derive(Debug, Clone)]
@@ -52,7 +62,7 @@ pub fn select(
     store: &dyn Store,
     rule: Rule,
     events: Vec<RecordedEvent>,
-) -> Result<Vec<SelectedEvent>, ForwardError> {
+) -> Result<Vec<SelectedEvent>, SelectError> {
     let candidates: Vec<_> = events
         .into_iter()
         .filter(|event| event.erased.is_none() && target.format.has(event.source))
@@ -66,7 +76,7 @@ pub fn select(
         // Not `load`, which waits for the projection's writes.
         let (checkpoint, found) = store.views().find(&key.message_sid)?;
         if checkpoint.position < candidate.event.position {
-            return Err(ForwardError::ViewsBehind(candidate.event.position));
+            return Err(SelectError::ViewsBehind(candidate.event.position));
         }
         let found = found.into_iter().find(|message| message.key == *key);
         messages.insert(key.clone(), found);
