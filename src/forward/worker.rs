@@ -10,10 +10,7 @@ use crate::background::Background;
 use crate::domain::Position;
 use crate::forward::follower::Follower;
 use crate::forward::job::{ForwardError, Job};
-
-/// How much lower than that of other threads the priority is (nice(2)). When the processor is busy, callbacks
-/// are stored first, and forwarded later.
-const NICENESS: i32 = 10;
+use crate::projection::throttle;
 
 /// The wait before a target that has stopped with an error is started again.
 const RESTART_WAIT: Duration = Duration::from_secs(1);
@@ -50,11 +47,8 @@ pub fn start(job: Job) -> Handle {
 }
 
 fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
-    // On Linux this is about the thread alone.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "the priority of forwarding cannot be lowered");
-    }
+    // When the processor is busy, callbacks are stored first, and forwarded later.
+    throttle::lower_priority(throttle::NICEST);
     let mut begins_at = Some(job.head_at_start);
     let mut logged = None;
     while let Err(error) = follow(job, &mut begins_at, &mut stopped) {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::Position;
 use crate::store::{Store, StoreError};
@@ -21,6 +22,9 @@ pub fn lower_priority(niceness: i32) {
 
 /// Maximum rest, as a multiple of the time worked.
 const RESTS_MAX: u32 = 3;
+
+/// The same for a thread that mostly waits for others, which work for it meanwhile, also on this machine.
+const CPU_RESTS_MAX: u32 = 8;
 
 /// Rest per callback that arrived meanwhile: three times what it took to store.
 const REST_A_CALLBACK: Duration = Duration::from_micros(100);
@@ -46,4 +50,33 @@ impl Throttle {
         *self = Self::begin(store)?;
         Ok(())
     }
+}
+
+/// The same for a thread that mostly waits for others: its pauses are by the processor time that it has used.
+pub struct CpuThrottle {
+    head: Position,
+    used: Duration,
+}
+
+impl CpuThrottle {
+    /// Starts measuring this thread, at a head.
+    pub fn begin(head: Position) -> Self {
+        Self { head, used: thread_time() }
+    }
+
+    /// How long to pause, in proportion to the callbacks that arrived since the last call; zero if there were
+    /// none.
+    pub fn rest(&mut self, head: Position) -> Duration {
+        let (come, used) = (head.saturating_sub(self.head), thread_time());
+        let worked = used.saturating_sub(self.used);
+        *self = Self { head, used };
+        let for_them = REST_A_CALLBACK.saturating_mul(come.try_into().unwrap_or(u32::MAX));
+        for_them.min(worked * CPU_RESTS_MAX)
+    }
+}
+
+/// The processor time that this thread has used.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

@@ -23,6 +23,7 @@ use crate::forward::queue::Queue;
 use crate::forward::schedule::Outage;
 use crate::forward::selected::SelectedEvent;
 use crate::forward::target::Beginning;
+use crate::projection::throttle::CpuThrottle;
 use crate::store;
 use crate::store::forward::{ForwardStore, ReadTo, Step};
 use crate::store::forward_fit::place;
@@ -147,7 +148,9 @@ impl<'j> Follower<'j> {
     }
 
     async fn follow(&mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), ForwardError> {
-        let mut projected = self.job.projection.watch_projected();
+        let projection = &self.job.projection;
+        let mut projected = projection.watch_projected();
+        let mut throttle = CpuThrottle::begin(projection.head());
         loop {
             while let Some(attempt) = self.sending.try_join_next() {
                 self.joined(attempt)?;
@@ -163,6 +166,10 @@ impl<'j> Follower<'j> {
             }
             self.recover()?;
             self.look_again()?;
+            let rest = throttle.rest(projection.head());
+            if !rest.is_zero() {
+                sleep(rest).await;
+            }
             let idle_for = self.idle_for(up_to);
             tokio::select! {
                 Some(attempt) = self.sending.join_next(), if !self.sending.is_empty() => {
