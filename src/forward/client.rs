@@ -7,6 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGEN
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use crate::domain::time::retry_after::retry_after;
 use crate::forward::address::{is_link_local, literal_address};
@@ -22,6 +23,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The bytes of an answer that are read, so that its connection can be used again. What it says does not matter.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// How long the rest of an answer is waited for after its status code.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,15 @@ impl Outcome {
             Outcome::NoAnswer(NoAnswer { reason, .. }) => reason.name().to_owned(),
             Outcome::NotSigned(_) => "not_signed".to_owned(),
         }
+    }
+
+    /// True if a failure is of the target, and not of the event that was sent: there is no answer, or one that
+    /// asks to try again, or a redirect.
+    pub fn is_of_target(&self) -> bool {
+        matches!(
+            self,
+            Outcome::NoAnswer(_) | Outcome::Refused(300..=399 | 408 | 425 | 429 | 500.., _)
+        )
     }
 
     /// The wait that the target asks for.
@@ -144,7 +157,8 @@ impl TargetClient {
         let request = self.http.request(method, url).headers(header_map(headers)).body(body);
         match request.send().await {
             Ok(response) => answered(response).await,
-            Err(error) => Outcome::NoAnswer(no_answer(&error)),
+            // The URL may have a secret in its query.
+            Err(error) => Outcome::NoAnswer(no_answer(&error.without_url())),
         }
     }
 }
@@ -178,14 +192,17 @@ async fn answered(mut response: Response) -> Outcome {
             )
         }
     };
-    let mut read = 0;
-    // The status code decides, whatever happens to the rest.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        read += chunk.len();
-        if read > ANSWER_BYTES_MAX {
-            break;
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            if read > ANSWER_BYTES_MAX {
+                break;
+            }
         }
-    }
+    };
+    // The status code decides, whatever happens to the rest.
+    let _rest = timeout(ANSWER_TIMEOUT, rest).await;
     outcome
 }
 

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::domain::{ErrorCodes, Position, Rule};
 use crate::forward::metrics::TargetMetrics;
+use crate::forward::selected::SelectError;
 use crate::forward::target::Target;
 use crate::projection::worker::Handle as ProjectionHandle;
 use crate::store::{Database, Store, StoreError};
@@ -41,8 +42,17 @@ pub enum ForwardError {
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    #[error("cannot make an HTTP client")]
+    #[error("cannot make an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+
+    #[error("cannot start: {0}")]
+    Runtime(#[source] std::io::Error),
+
+    #[error(transparent)]
+    Select(#[from] SelectError),
+
+    #[error("an attempt has panicked; a line before this one says where")]
+    Panicked,
 
     #[error("its state was removed; it begins anew")]
     Removed,

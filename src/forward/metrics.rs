@@ -88,8 +88,8 @@ impl Default for ForwardMetrics {
             ),
             failing: gauge(
                 "delivery_ledger_forward_failing",
-                "1 while a target gets nothing: its last 20 attempts or more have failed, or forwarding has stopped \
-                 with an error.",
+                "1 while a target gets nothing: its last 40 attempts or more had no answer, or one that asks \
+                 to try again, or forwarding has stopped with an error.",
             ),
         }
     }

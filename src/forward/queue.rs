@@ -42,16 +42,6 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// The number of events that are being sent.
-    pub fn sending(&self) -> usize {
-        self.sending.len()
-    }
-
-    /// The first waiting event.
-    pub fn first(&self) -> Option<Position> {
-        self.waiting.first_key_value().map(|(position, _)| *position)
-    }
-
     /// True if at least this number of events can be sent at this time.
     pub fn has_due(&self, now: Timestamp, events: usize) -> bool {
         self.due.range(..=(now, Position::MAX)).nth(events.saturating_sub(1)).is_some()
@@ -91,6 +81,27 @@ impl Queue {
         event.attempts = event.attempts.saturating_add(1);
         event.first_attempt_at.get_or_insert(now);
         event.attempts
+    }
+
+    /// Makes every event due at this time that is due later.
+    pub fn make_due(&mut self, now: Timestamp) {
+        self.waiting.values_mut().for_each(|event| event.due_at = event.due_at.min(now));
+        let first = std::mem::take(&mut self.due).into_iter();
+        self.due = first.map(|(due_at, position)| (due_at.min(now), position)).collect();
+    }
+
+    /// Marks events as given up at this time whose first attempt began at `before` or earlier, and returns
+    /// their positions. They stay in the queue.
+    pub fn give_up(&mut self, before: Timestamp, now: Timestamp) -> Vec<Position> {
+        let is_overdue = |event: &&mut UnacceptedEvent| {
+            event.failed_at.is_none() && event.first_attempt_at.is_some_and(|first| first <= before)
+        };
+        let overdue = self.waiting.values_mut().filter(is_overdue);
+        let give_up = |event: &mut UnacceptedEvent| {
+            event.failed_at = Some(now);
+            event.position
+        };
+        overdue.map(give_up).collect()
     }
 
     /// Marks an event as being sent.

@@ -10,16 +10,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts of an event.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// The longest wait between two attempts while a target fails: it is then tried with one event at a time, and
-/// should notice soon that it is back.
+/// The longest wait between two attempts while a target fails: it is then tried with few events, and should
+/// notice soon that it is back.
 const PROBE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The longest Retry-After that is followed. A longer one is more likely a mistake.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 
-/// After this number of failed attempts in a row a target is failing. One event that is refused, or those
-/// that were being sent in the moment of a restart, are fewer.
-const FAILURES_MAX: u32 = 20;
+/// After this number of attempts in a row without an answer, or with one that is not about the event, a target
+/// is failing. Those that were being sent in the moment of a restart are usually fewer.
+const FAILURES_MAX: u32 = 40;
 
 /// How long to wait after an attempt of an event failed for the `attempts`th time. `share`, from 0 to 1, is
 /// random: it adds up to as much again, so that not everything is tried in the same moment.
@@ -58,7 +58,7 @@ impl Outage {
             self.probes = self.probes.saturating_add(1);
         }
         self.failures = self.failures.saturating_add(1);
-        self.since.get_or_insert(begun_at);
+        self.since = Some(self.since.map_or(begun_at, |since| since.min(begun_at)));
         let wait = doubled(self.probes + 1).min(PROBE_WAIT_MAX);
         let wait = wait.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
         if is_probe {
@@ -79,6 +79,17 @@ impl Outage {
         self.since.filter(|_| self.failures >= FAILURES_MAX)
     }
 
+    /// How many events that were never sent may be tried at once while the target is failing: ever more, so
+    /// that a number of events that it cannot take does not hold up the others for long.
+    pub fn probes(&self) -> usize {
+        1 << self.probes.min(8)
+    }
+
+    /// Has the next attempt begin at once, after the clock was set back.
+    pub fn make_due(&mut self) {
+        self.next_probe_at = None;
+    }
+
     /// When the next attempt may begin while the target is failing; `None` for at once.
     pub fn next_probe_at(&self) -> Option<Timestamp> {
         self.next_probe_at.filter(|_| self.failing_since().is_some())
@@ -89,6 +100,12 @@ impl Outage {
 pub fn after(at: Timestamp, wait: Duration) -> Timestamp {
     let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(at.micros().saturating_add(wait))
+}
+
+/// A time before another one.
+pub fn before(at: Timestamp, wait: Duration) -> Timestamp {
+    let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(at.micros().saturating_sub(wait))
 }
 
 #[cfg(test)]
@@ -120,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_failing_after_twenty_failures_in_a_row_and_since_the_first_of_them() {
+    fn a_target_is_failing_after_forty_failures_in_a_row_and_since_the_first_of_them() {
         let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         let mut outage = Outage::default();
         outage.failed(at(1), at(2), None);
@@ -129,9 +146,10 @@ mod tests {
             outage.failed(at(second), at(second + 1), None);
         }
         assert_eq!(outage.failing_since(), None);
-        outage.failed(at(40), at(41), None);
-        assert_eq!(outage.failing_since(), Some(at(10)));
-        assert_eq!(outage.accepted(), Some(at(10)));
+        // It began before the others, and took longer to fail.
+        outage.failed(at(9), at(60), None);
+        assert_eq!(outage.failing_since(), Some(at(9)));
+        assert_eq!(outage.accepted(), Some(at(9)));
         assert_eq!(outage, Outage::default());
     }
 

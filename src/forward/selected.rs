@@ -13,6 +13,17 @@ use crate::store::forward::OrderKey;
 use crate::store::{Message, Store, StoreError};
 use crate::twilio::callback::ParsedCallback;
 
+/// Why it is not known whether a target gets an event.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
+pub enum SelectError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error("the views have not read position {0} yet; they are being rebuilt")]
+    ViewsBehind(Position),
+}
+
 /// An event that a target gets.
 #[derive(Debug, Clone)]
 pub struct SelectedEvent {
@@ -42,22 +53,34 @@ pub struct AboutMessage {
 
 /// The events that this target gets, of some that the views have read. One whose content is erased has nothing
 /// to be sent.
+///
+/// # Errors
+///
+/// The views have not read the events, perhaps because they are being rebuilt.
 pub fn select(
     target: &Target,
     store: &dyn Store,
     rule: Rule,
     events: Vec<RecordedEvent>,
-) -> Result<Vec<SelectedEvent>, StoreError> {
+) -> Result<Vec<SelectedEvent>, SelectError> {
     let candidates: Vec<_> = events
         .into_iter()
         .filter(|event| event.erased.is_none() && target.format.has(event.source))
         .filter_map(|event| Candidate::new(target, event))
         .collect();
-    let keys: Vec<&MessageKey> =
-        candidates.iter().filter_map(|candidate| candidate.key.as_ref()).collect();
-    let loaded = store.views().load(&keys)?;
-    let messages: HashMap<_, _> =
-        keys.into_iter().cloned().zip(loaded).filter_map(|(key, it)| Some((key, it?))).collect();
+    let mut messages = HashMap::new();
+    for candidate in &candidates {
+        let Some(key) = candidate.key.as_ref().filter(|key| !messages.contains_key(*key)) else {
+            continue;
+        };
+        // Not `load`, which waits for the projection's writes.
+        let (checkpoint, found) = store.views().find(&key.message_sid)?;
+        if checkpoint.position < candidate.event.position {
+            return Err(SelectError::ViewsBehind(candidate.event.position));
+        }
+        let found = found.into_iter().find(|message| message.key == *key);
+        messages.insert(key.clone(), found);
+    }
     let described = candidates
         .into_iter()
         .map(|candidate| candidate.describe(rule, &messages, !target.format.is_request()));
@@ -109,11 +132,11 @@ impl Candidate {
     fn describe(
         self,
         rule: Rule,
-        messages: &HashMap<MessageKey, Message>,
+        messages: &HashMap<MessageKey, Option<Message>>,
         with_message: bool,
     ) -> SelectedEvent {
         let Self { event, account_sid, key, status, order_key, reported } = self;
-        let message = key.and_then(|key| messages.get(&key));
+        let message = key.and_then(|key| messages.get(&key)).and_then(Option::as_ref);
         let about = message.map(|message| {
             let history = &message.lifecycle.history;
             let earlier: Vec<_> =

@@ -1,12 +1,13 @@
 //! The thread of a target: follows the log for as long as the server runs.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use crate::background::Background;
+use crate::domain::Position;
 use crate::forward::follower::Follower;
 use crate::forward::job::{ForwardError, Job};
 
@@ -16,6 +17,12 @@ const NICENESS: i32 = 10;
 
 /// The wait before a target that has stopped with an error is started again.
 const RESTART_WAIT: Duration = Duration::from_secs(1);
+
+/// How often a stop is looked for during that wait.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// The threads that look up the target's name, of each target.
+const RESOLVERS: usize = 4;
 
 /// A running target.
 pub struct Handle {
@@ -38,34 +45,50 @@ impl Handle {
 /// Starts the thread of a target.
 pub fn start(job: Job) -> Handle {
     let (stop, stopped) = watch::channel(false);
-    let name = format!("to {}", job.target.name);
+    let name = format!("forward {}", job.target.name);
     Handle { stop, thread: Background::spawn(&name, move |_| run(&job, stopped)) }
 }
 
 fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
+    // On Linux this is about the thread alone.
+    #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(%error, "the priority of forwarding cannot be lowered");
     }
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime needs a few file descriptors");
-    runtime.block_on(async {
-        let mut logged = None;
-        while let Err(error) = follow(job, &mut stopped).await {
-            let (name, error) = (&job.target.name, error.to_string());
-            // One that repeats is logged once.
-            if logged.as_ref() != Some(&error) {
-                tracing::error!(target_name = name, %error, "forwarding has stopped");
-            }
-            logged = Some(error);
-            job.metrics.stopped();
-            tokio::select! {
-                () = sleep(RESTART_WAIT) => {}
-                _ = stopped.wait_for(|stopped| *stopped) => break,
-            }
+    let mut begins_at = Some(job.head_at_start);
+    let mut logged = None;
+    while let Err(error) = follow(job, &mut begins_at, &mut stopped) {
+        let (name, error) = (&job.target.name, error.to_string());
+        // One that repeats is logged once.
+        if logged.as_ref() != Some(&error) {
+            tracing::error!(target_name = name, %error, "forwarding has stopped");
         }
-    });
+        logged = Some(error);
+        job.metrics.stopped();
+        let deadline = Instant::now() + RESTART_WAIT;
+        while Instant::now() < deadline {
+            if *stopped.borrow() {
+                return;
+            }
+            sleep(STOP_CHECK);
+        }
+    }
 }
 
-async fn follow(job: &Job, stopped: &mut watch::Receiver<bool>) -> Result<(), ForwardError> {
-    Follower::resume(job)?.run(stopped).await
+fn follow(
+    job: &Job,
+    begins_at: &mut Option<Position>,
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<(), ForwardError> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(RESOLVERS)
+        .build()
+        .map_err(ForwardError::Runtime)?;
+    runtime.block_on(async {
+        let follower = Follower::resume(job, *begins_at)?;
+        // Should its state be removed later, it begins with what arrives from then on.
+        *begins_at = None;
+        follower.run(stopped).await
+    })
 }

@@ -33,9 +33,9 @@ const YEARS_WHILE_RUNNING: Range<i32> = 1970..2200;
 /// The interval between checks of the clock, which may be set while the server runs.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// Threads that work for one request each. A panic in one of them ends that request; the threads that
-/// run handlers are watched by the listeners themselves.
-const THREADS_OF_REQUESTS: [&str; 5] = ["actix-rt", "tokio-", "export", "job", "send"];
+/// Threads that work for one request each, or for one target. A panic in one of them ends that request, or the
+/// forwarding to that target; the threads that run handlers are watched by the listeners themselves.
+const THREADS_OF_REQUESTS: [&str; 6] = ["actix-rt", "tokio-", "export", "job", "send", "forward"];
 
 /// Refuses to start a server that could not work here.
 pub fn check() -> Result<()> {

@@ -39,6 +39,12 @@ pub fn start(
     error_codes: &Arc<ErrorCodes>,
     metrics: &ForwardMetrics,
 ) -> Forwarding {
+    if !targets.is_empty()
+        && let Err(error) = store::create_forward_store(&ledger.database)
+    {
+        // Each target tries again; if they made the file at the same time, all but one would fail.
+        tracing::warn!(%error, "the state of forwarding cannot be stored");
+    }
     let start = |target: Target| {
         worker::start(Job {
             metrics: metrics.of(&target.name),

@@ -1,27 +1,34 @@
-"""Kills an application and the ledger that forwards to it, while callbacks arrive.
+"""Kills an application and the ledger that forwards to it, in turn, while callbacks arrive.
 
-    kills.py PROGRAM FOLDER_OF_TOOLS
+    [KILLS=2] [RATE=300] [SEED=1] kills.py PROGRAM FOLDER_OF_TOOLS
 
 Afterwards the application has accepted every event, those of a message in order, and each request that it
 got another time had a higher number of its attempt.
 """
 
+import os
+import random
 import sys
 import tempfile
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
-from ledger import TOKEN, Application, Ledger, target, until
+from ledger import Application, Ledger, target, until
 from tap import Tap
 
-RATE = 300
-SECONDS = 8
-# Of events that are accepted, before one side is killed.
-BEFORE_THE_APPLICATION, BEFORE_THE_LEDGER = 200, 600
+KILLS = int(os.environ.get("KILLS", "2"))
+# Callbacks a second.
+RATE = int(os.environ.get("RATE", "300"))
+SEED = int(os.environ.get("SEED", "1"))
+# Between two kills, this many seconds of traffic are accepted.
+SECONDS_BETWEEN = (0.5, 2)
+# The traffic ends by itself after this time, if the test did not end it.
+SECONDS_MAX = 60 + 10 * KILLS
 
 
 def main(program, tools):
+    rng = random.Random(SEED)
     with tempfile.TemporaryDirectory(prefix="delivery-ledger-kills-") as folder, ExitStack() as ends:
         folder = Path(folder)
         application = Application("node", ["node", str(Path(tools).resolve() / "node/receive.mjs")], folder)
@@ -32,29 +39,44 @@ def main(program, tools):
         ends.callback(ledger.kill)
         ledger.start()
         traffic = ledger.simulation(
-            "--messages", "100000", "--rate", str(RATE), "--seconds", str(SECONDS), "--shuffle", "--duplicates", "0.05"
+            "--messages", "1000000", "--rate", str(RATE), "--seconds", str(SECONDS_MAX),
+            "--shuffle", "--duplicates", "0.05",
         )
         ends.callback(traffic.kill)
 
-        assert until(lambda: len(tap.accepted()) > BEFORE_THE_APPLICATION), "too few are accepted"
-        application.kill()
-        assert until(lambda: unanswered(tap) > 5), "no request came while the application was gone"
-        application.start()
-        assert until(lambda: len(tap.accepted()) > BEFORE_THE_LEDGER), "too few are accepted again"
-        ledger.kill()
-        ledger.start()
-        traffic.wait(60)
+        for number in range(KILLS):
+            some_are_accepted(tap, rng)
+            if number % 2 == 0:
+                kill_application(application, tap)
+            else:
+                ledger.kill()
+                ledger.start()
+        some_are_accepted(tap, rng)
+        traffic.kill()
+        traffic.wait()
 
         events = ledger.events()
         assert until(lambda: tap.accepted() == set(events)), f"missing: {sorted(set(events) - tap.accepted())}"
         attempts_are_counted(tap)
         order_per_message_is_kept(tap, events)
         repeated = len(tap.seen()) - len(events)
-        print(f"{len(events)} events are accepted after two kills, with {repeated} requests more")
+        print(f"{len(events)} events are accepted after {KILLS} kills, with {repeated} requests more")
+
+
+def some_are_accepted(tap, rng):
+    enough = len(tap.accepted()) + RATE * rng.uniform(*SECONDS_BETWEEN)
+    assert until(lambda: len(tap.accepted()) > enough), "too few are accepted"
+
+
+def kill_application(application, tap):
+    before = unanswered(tap)
+    application.kill()
+    assert until(lambda: unanswered(tap) > before), "no request came while the application was gone"
+    application.start()
 
 
 def unanswered(tap):
-    return sum(request.code is None for request in tap.seen())
+    return sum(request.code == 0 for request in tap.seen())
 
 
 def attempts_are_counted(tap):

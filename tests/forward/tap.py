@@ -20,7 +20,7 @@ class Request:
     target: str
     headers: dict
     body: bytes
-    # None while there is no answer, and if the application ended without one.
+    # None while there is no answer, 0 if the connection ended without one.
     code: int | None = field(default=None)
 
     @property
@@ -52,7 +52,7 @@ class Tap:
 
     def accepted(self):
         """The positions that the application has accepted."""
-        return {request.position for request in self.seen() if request.code and request.code < 300}
+        return {request.position for request in self.seen() if request.code and 200 <= request.code < 300}
 
     def ask(self, method, request):
         connection = http.client.HTTPConnection("127.0.0.1", self.application, timeout=PATIENCE_SECONDS)
@@ -64,7 +64,7 @@ class Tap:
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            return None, b""
+            return 0, b""
         finally:
             connection.close()
 
@@ -91,7 +91,7 @@ def handler_of(tap):
             code, answer = tap.ask(self.command, request)
             with tap.lock:
                 request.code = code
-            if code is None:
+            if code == 0:
                 self.close_connection = True
                 return
             self.send_response_only(code)

@@ -2,26 +2,42 @@
 
 use std::time::Instant;
 
-use super::{Attempt, Follower, WAITING_MAX, now};
+use super::{Attempt, Follower, now};
 use crate::domain::{Position, Timestamp};
 use crate::forward::client::Outcome;
+use crate::forward::job::ForwardError;
 use crate::forward::request::Sender;
 use crate::forward::schedule::{self, after};
-use crate::store::StoreError;
 use crate::store::forward::{Answer, UnacceptedEvent};
 
-/// Attempts that have begun, by the position of the event. Their requests are sent once that is stored.
-type Begun<R> = Vec<(Position, R)>;
+/// The bytes of events that are being sent, together.
+const SENDING_BYTES_MAX: usize = 64 << 20;
+
+/// The bytes of the largest event: a body of JSON has at most 1 MiB.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// The most events that wait while new ones are tried with a failing target.
+const PROBED_MAX: usize = 1_000;
+
+/// An attempt that has begun. Its request is sent once that is stored.
+pub(super) struct Begun<R> {
+    pub position: Position,
+    /// The bytes that it takes in memory.
+    pub bytes: usize,
+    pub request: R,
+}
 
 impl Follower<'_> {
     /// Begins the attempts that are due now. They must not be sent before the step is stored.
     pub(super) fn begin(
         &mut self,
         up_to: Position,
-    ) -> Result<Begun<impl Future<Output = Attempt> + Send + use<>>, StoreError> {
+    ) -> Result<Vec<Begun<impl Future<Output = Attempt> + Send + use<>>>, ForwardError> {
         let positions = match self.outage.failing_since() {
+            // The views are being rebuilt: they do not know yet what these events did.
+            _ if up_to < self.read_to.position => return Ok(Vec::new()),
             None => self.take_due(),
-            Some(_) => self.take_probe(up_to)?,
+            Some(_) => self.take_probes(up_to)?,
         };
         self.read_again(&positions)?;
         let accounts = self.job.accounts.load();
@@ -41,7 +57,7 @@ impl Follower<'_> {
             };
             let attempt = self.queue.begin(position, begun_at);
             self.changed.insert(position);
-            let request = sender.request(&selected, attempt, begun_at);
+            let (request, bytes) = (sender.request(&selected, attempt, begun_at), selected.bytes());
             let (client, reported) = (self.client.clone(), selected.reported);
             let request = async move {
                 let started = Instant::now();
@@ -51,30 +67,35 @@ impl Follower<'_> {
                 };
                 Attempt { position, reported, begun_at, took: started.elapsed(), outcome }
             };
-            begun.push((position, request));
+            begun.push(Begun { position, bytes, request });
         }
         Ok(begun)
     }
 
     fn take_due(&mut self) -> Vec<Position> {
-        let (now, free) = (now(), self.job.target.requests.saturating_sub(self.queue.sending()));
+        let free = self.job.target.requests.saturating_sub(self.sent.len());
+        let bytes: usize = self.sent.values().sum();
+        let free = free.min(SENDING_BYTES_MAX.saturating_sub(bytes) / EVENT_BYTES_MAX);
+        let now = now();
         std::iter::from_fn(|| self.queue.take(now)).take(free).collect()
     }
 
-    /// The one event with which a failing target is tried: in turn one that it has refused and one that it
-    /// has never seen, because it may be the events that are refused.
-    fn take_probe(&mut self, up_to: Position) -> Result<Vec<Position>, StoreError> {
+    /// The events with which a failing target is tried: in turn one that it has refused and some that it has
+    /// never seen, because it may be the events that it cannot take.
+    fn take_probes(&mut self, up_to: Position) -> Result<Vec<Position>, ForwardError> {
         let is_early = self.outage.next_probe_at().is_some_and(|at| at > now());
-        if is_early || self.queue.sending() > 0 {
+        if is_early || !self.sent.is_empty() {
             return Ok(Vec::new());
         }
         self.probe_new = !self.probe_new;
-        if self.probe_new && self.queue.len() < WAITING_MAX {
+        if self.probe_new && self.queue.len() < PROBED_MAX {
             let before = self.read_to.position;
-            self.read_page(up_to, 1)?;
-            let new = self.changed.last().copied().filter(|position| *position > before);
-            if let Some(new) = new.filter(|position| self.queue.take_this(*position)) {
-                return Ok(vec![new]);
+            let wanted = self.outage.probes().min(self.job.target.requests);
+            self.read_page(up_to, wanted)?;
+            let mut new: Vec<_> = self.changed.range(before + 1..).copied().collect();
+            new.retain(|position| self.queue.take_this(*position));
+            if !new.is_empty() {
+                return Ok(new);
             }
         }
         Ok(self.queue.take(Timestamp::from_micros(i64::MAX)).into_iter().collect())
@@ -93,6 +114,7 @@ impl Follower<'_> {
         let was_failing = self.outage.failing_since().is_some();
         match outcome.failure() {
             None => self.failed_since = self.outage.accepted().or(self.failed_since),
+            Some(_) if !outcome.is_of_target() => {}
             Some(detail) => {
                 self.outage.failed(begun_at, now, outcome.retry_after());
                 if !was_failing && self.outage.failing_since().is_some() {
@@ -100,7 +122,7 @@ impl Follower<'_> {
                     tracing::warn!(
                         target_name = name,
                         detail,
-                        "the target accepts nothing; it is tried with one event at a time"
+                        "the target accepts nothing; it is tried with few events"
                     );
                 }
             }
@@ -115,11 +137,17 @@ impl Follower<'_> {
         let wait = schedule::wait(event.attempts, outcome.retry_after(), fastrand::f64());
         let first = event.first_attempt_at.unwrap_or(begun_at);
         let event = UnacceptedEvent { last_answer: Some(answer), ..event };
-        if after(first, job.target.give_up_after) <= now {
-            self.step.unaccepted.push(UnacceptedEvent { failed_at: Some(now), ..event });
-        } else {
-            self.queue.insert(UnacceptedEvent { due_at: after(now, wait), ..event });
+        let event = UnacceptedEvent { due_at: after(now, wait), ..event };
+        if after(first, job.target.give_up_after) > now {
+            self.queue.insert(event);
             self.changed.insert(position);
+            return;
+        }
+        let event = UnacceptedEvent { failed_at: event.failed_at.or(Some(now)), ..event };
+        self.step.unaccepted.push(event.clone());
+        // It goes on waiting during an outage, and later ones of its message with it: it never had a chance.
+        if self.outage.failing_since().is_some_and(|since| first >= since) {
+            self.queue.insert(event);
         }
     }
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use self::attempts::Begun;
 use crate::domain::{Position, Timestamp};
 use crate::forward::client::{Outcome, TargetClient};
 use crate::forward::job::{ForwardError, Job};
@@ -49,7 +50,8 @@ pub struct Follower<'j> {
     read_to: ReadTo,
     /// Requests that wait for their answer.
     sending: JoinSet<Attempt>,
-    sent: BTreeSet<Position>,
+    /// The bytes of each request that was sent.
+    sent: BTreeMap<Position, usize>,
     /// True if the next attempt of a failing target should be with an event that was never sent.
     probe_new: bool,
     /// Since when the target was failing, if it has just accepted an event.
@@ -63,7 +65,12 @@ pub struct Follower<'j> {
     changed: BTreeSet<Position>,
     /// The answers since the last step: their number and the last position of each, by text and status.
     answers: BTreeMap<(String, &'static str), (u64, Position)>,
-    looked_at: Instant,
+    /// When changes were looked for, by a monotonic clock and by the wall clock.
+    looked_at: (Instant, Timestamp),
+    /// True if more events are stored than the queue has.
+    more_stored: bool,
+    /// When a log line said that events were given up.
+    told_given_up: Option<Instant>,
     /// When the oldest event that is not accepted was received, by its position.
     oldest: Option<(Position, Timestamp)>,
 }
@@ -82,15 +89,16 @@ fn now() -> Timestamp {
 }
 
 impl<'j> Follower<'j> {
-    /// Goes on where the target stopped, or begins as configured.
-    pub fn resume(job: &'j Job) -> Result<Self, ForwardError> {
+    /// Goes on where the target stopped, or begins as configured: `begins_at` is where a target begins whose
+    /// `from` is `now`; without it, at the head.
+    pub fn resume(job: &'j Job, begins_at: Option<Position>) -> Result<Self, ForwardError> {
         let mut state = store::create_forward_store(&job.database)?;
         let (name, store) = (&job.target.name, &*job.store);
         if state.target(name)?.is_none() {
             let head = store.head()?;
             let position = match job.target.from {
                 Beginning::Start => 0,
-                Beginning::Now => job.head_at_start,
+                Beginning::Now => begins_at.unwrap_or(head),
                 Beginning::After(position) => position.min(head),
             };
             state.create(name, store.ledger_id(), place(store, position)?)?;
@@ -105,7 +113,7 @@ impl<'j> Follower<'j> {
             read_bytes: 0,
             read_to: ReadTo { position: 0, event_id: None },
             sending: JoinSet::new(),
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
             probe_new: false,
             failed_since: None,
             version: 0,
@@ -113,7 +121,9 @@ impl<'j> Follower<'j> {
             step: Step::default(),
             changed: BTreeSet::new(),
             answers: BTreeMap::new(),
-            looked_at: Instant::now(),
+            looked_at: (Instant::now(), now()),
+            more_stored: false,
+            told_given_up: None,
             oldest: None,
         };
         let since = follower.reload()?;
@@ -123,19 +133,31 @@ impl<'j> Follower<'j> {
         Ok(follower)
     }
 
-    /// Follows the log until it is asked to stop.
+    /// Follows the log until it is asked to stop, or fails.
     pub async fn run(mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), ForwardError> {
+        let outcome = self.follow(stopped).await;
+        let answers = async {
+            while let Some(attempt) = self.sending.join_next().await {
+                let _panicked = self.joined(attempt);
+            }
+        };
+        let _some_have_no_answer = timeout(END_PATIENCE, answers).await;
+        let stored = self.store_step().map(drop);
+        outcome.and(stored)
+    }
+
+    async fn follow(&mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), ForwardError> {
         let mut projected = self.job.projection.watch_projected();
         loop {
             while let Some(attempt) = self.sending.try_join_next() {
-                self.ended(attempt.expect("an attempt does not panic"));
+                self.joined(attempt)?;
             }
             let up_to = *projected.borrow_and_update();
             self.read_on(up_to)?;
             let begun = self.begin(up_to)?;
             if self.store_step()? {
-                for (position, request) in begun {
-                    self.sent.insert(position);
+                for Begun { position, bytes, request } in begun {
+                    self.sent.insert(position, bytes);
                     self.sending.spawn(request);
                 }
             }
@@ -144,20 +166,19 @@ impl<'j> Follower<'j> {
             let idle_for = self.idle_for(up_to);
             tokio::select! {
                 Some(attempt) = self.sending.join_next(), if !self.sending.is_empty() => {
-                    self.ended(attempt.expect("an attempt does not panic"));
+                    self.joined(attempt)?;
                 }
                 _ = projected.changed() => {}
                 () = sleep(idle_for) => {}
-                _ = stopped.wait_for(|stopped| *stopped) => break,
+                _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
             }
         }
-        let last = async {
-            while let Some(attempt) = self.sending.join_next().await {
-                self.ended(attempt.expect("an attempt does not panic"));
-            }
-        };
-        let _some_have_no_answer = timeout(END_PATIENCE, last).await;
-        self.store_step()?;
+    }
+
+    /// Notes the outcome of an attempt. The event of one that has panicked stays as it was stored, and is sent
+    /// again after the restart.
+    fn joined(&mut self, attempt: Result<Attempt, JoinError>) -> Result<(), ForwardError> {
+        self.ended(attempt.map_err(|_| ForwardError::Panicked)?);
         Ok(())
     }
 
@@ -165,6 +186,8 @@ impl<'j> Follower<'j> {
     fn idle_for(&self, up_to: Position) -> Duration {
         let is_unread = self.read_to.position < up_to;
         let next_at = match self.outage.failing_since() {
+            // The views are being rebuilt.
+            _ if up_to < self.read_to.position => None,
             Some(_) if !self.sent.is_empty() => None,
             Some(_) if is_unread || !self.queue.is_empty() => {
                 Some(self.outage.next_probe_at().unwrap_or_else(now))

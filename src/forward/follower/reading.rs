@@ -2,7 +2,7 @@
 
 use super::{Follower, WAITING_MAX, now};
 use crate::domain::{Position, RecordedEvent};
-use crate::forward::job::Job;
+use crate::forward::job::{ForwardError, Job};
 use crate::forward::selected::{SelectedEvent, select};
 use crate::store::forward::{ReadTo, UnacceptedEvent};
 use crate::store::{Store, StoreError};
@@ -22,7 +22,7 @@ const PAGES_MAX: usize = 16;
 
 impl Follower<'_> {
     /// Reads events up to a position, as many as are needed now.
-    pub(super) fn read_on(&mut self, up_to: Position) -> Result<(), StoreError> {
+    pub(super) fn read_on(&mut self, up_to: Position) -> Result<(), ForwardError> {
         if self.outage.failing_since().is_some() {
             return Ok(());
         }
@@ -36,7 +36,9 @@ impl Follower<'_> {
 
     /// True if too few events are due to have as many requests at a time as are allowed.
     pub(super) fn wants_more(&self) -> bool {
-        self.queue.len() < WAITING_MAX && !self.queue.has_due(now(), self.job.target.requests)
+        !self.more_stored
+            && self.queue.len() < WAITING_MAX
+            && !self.queue.has_due(now(), self.job.target.requests)
     }
 
     /// Reads a page, up to the event with which `selected_max` events are selected. Returns how many events
@@ -45,7 +47,7 @@ impl Follower<'_> {
         &mut self,
         up_to: Position,
         selected_max: usize,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ForwardError> {
         let Job { target, store, rule, .. } = self.job;
         let from = self.read_to.position;
         let unread = usize::try_from(up_to.saturating_sub(from)).unwrap_or(usize::MAX);
@@ -54,7 +56,7 @@ impl Follower<'_> {
         }
         let events = read(&**store, from, unread.min(PAGE_EVENTS))?;
         let (Some(last), read) = (events.last(), events.len()) else {
-            return Err(StoreError::NoSuchEvent { position: from + 1 });
+            return Err(StoreError::NoSuchEvent { position: from + 1 }.into());
         };
         let mut read_to = ReadTo { position: last.position, event_id: Some(last.event_id) };
         let mut selected = select(target, &**store, *rule, events)?;
@@ -77,7 +79,12 @@ impl Follower<'_> {
                 failed_at: None,
             });
             self.changed.insert(position);
-            if self.read_bytes < READ_BYTES_MAX {
+            // After a command has moved the target back, an event may still wait for its answer.
+            if self.sent.contains_key(&position) {
+                self.queue.mark_sending(position);
+            }
+            // A message with all that is known of it is read when it is sent.
+            if self.read_bytes < READ_BYTES_MAX && target.format.is_request() {
                 self.keep(selected);
             }
         }
@@ -85,7 +92,7 @@ impl Follower<'_> {
     }
 
     /// Reads those of these events again that are not in memory.
-    pub(super) fn read_again(&mut self, positions: &[Position]) -> Result<(), StoreError> {
+    pub(super) fn read_again(&mut self, positions: &[Position]) -> Result<(), ForwardError> {
         let Job { target, store, rule, .. } = self.job;
         let missing = positions.iter().filter(|position| !self.read.contains_key(position));
         let missing: Vec<_> = missing.copied().collect();

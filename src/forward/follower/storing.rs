@@ -1,19 +1,29 @@
 //! What is stored of a target: steps, and changes that commands make.
 
 use std::mem::take;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Follower, LOOK_AGAIN, between, now};
+use super::{Follower, LOOK_AGAIN, WAITING_MAX, between, now};
 use crate::domain::Timestamp;
 use crate::forward::job::ForwardError;
 use crate::forward::metrics::Progress;
 use crate::forward::queue::Queue;
+use crate::forward::schedule::{after, before};
 use crate::store::StoreError;
-use crate::store::forward::{AnswerCount, Step};
+use crate::store::forward::{AnswerCount, Step, UnacceptedEvent};
 use crate::store::forward_fit::place;
 
 /// How long answers are counted, in hours: a comparison is about a week or two.
 const HOURS_KEPT: i64 = 31 * 24;
+
+/// The unaccepted events that are read from the store at once.
+const STORED_PAGE: usize = 1_000;
+
+/// The time between two log lines about events that were given up.
+const GIVEN_UP_SILENCE: Duration = Duration::from_secs(60);
+
+/// A clock that is set back by more than this would make events wait that are due.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// The length of an hour.
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -27,7 +37,8 @@ impl Follower<'_> {
         let changed = take(&mut self.changed);
         step.unaccepted.extend(changed.iter().filter_map(|it| self.queue.get(*it)).cloned());
         step.read_to = (self.read_to.position != self.stored_to).then_some(self.read_to);
-        step.failing_since = self.outage.failing_since();
+        // An outage ends below, once everything is due again that had no chance during it.
+        step.failing_since = self.failed_since.or(self.outage.failing_since());
         let answers = take(&mut self.answers).into_iter();
         step.answers = answers
             .map(|((answer, status), (attempts, last_position))| AnswerCount {
@@ -47,7 +58,11 @@ impl Follower<'_> {
         }
         if self.state.record(name, self.version, &step, hour - HOURS_KEPT)? {
             self.stored_to = self.read_to.position;
-            log_given_up(name, &step);
+            if let Some(since) = self.failed_since {
+                self.state.retry_since(name, since, now())?;
+                self.state.record(name, self.version, &Step::default(), hour - HOURS_KEPT)?;
+            }
+            self.log_given_up(&step);
             return Ok(true);
         }
         // What the target has accepted remains true, whatever the command did.
@@ -61,24 +76,35 @@ impl Follower<'_> {
         }
     }
 
-    /// After an outage, makes everything due again that had no chance during it.
+    /// After an outage, reads the state anew, in which everything is due again that had no chance during it.
     pub(super) fn recover(&mut self) -> Result<(), ForwardError> {
-        let Some(since) = self.failed_since.take() else { return Ok(()) };
-        let name = &self.job.target.name;
-        let due_again = self.state.retry_since(name, since, now())?;
-        tracing::info!(target_name = name, due_again, "the target accepts events again");
-        self.reload()?;
+        if self.failed_since.take().is_some() {
+            tracing::info!(target_name = self.job.target.name, "the target accepts events again");
+            self.reload()?;
+        }
         Ok(())
     }
 
     /// Once in a while, looks for changes that a command has made, and shows how far the target is.
     pub(super) fn look_again(&mut self) -> Result<(), ForwardError> {
-        if self.looked_at.elapsed() < LOOK_AGAIN {
+        let elapsed = self.looked_at.0.elapsed();
+        if elapsed < LOOK_AGAIN {
             return Ok(());
         }
-        self.looked_at = Instant::now();
+        let is_set_back = between(now(), after(self.looked_at.1, elapsed)) > CLOCK_TOLERANCE;
+        self.looked_at = (Instant::now(), now());
+        if is_set_back {
+            self.queue.make_due(now());
+            self.outage.make_due();
+        }
+        if self.outage.failing_since().is_some() {
+            // Their next attempt may be hours away.
+            let before = before(now(), self.job.target.give_up_after);
+            self.changed.extend(self.queue.give_up(before, now()));
+        }
         let stored = self.state.target(&self.job.target.name)?;
-        if stored.is_none_or(|stored| stored.version != self.version) {
+        let has_changed = stored.is_none_or(|stored| stored.version != self.version);
+        if has_changed || self.more_stored && self.queue.len() < WAITING_MAX / 2 {
             self.reload()?;
         }
         self.show_progress()?;
@@ -88,8 +114,9 @@ impl Follower<'_> {
     /// Sets the metrics of how far the target is.
     pub(super) fn show_progress(&mut self) -> Result<(), StoreError> {
         let (store, head) = (&self.job.store, self.job.store.head()?);
+        let counts = self.state.counts(&self.job.target.name)?;
         let next_unread = self.read_to.position + 1;
-        let oldest = self.queue.first().or((next_unread <= head).then_some(next_unread));
+        let oldest = counts.first_waiting.or((next_unread <= head).then_some(next_unread));
         let known = self.oldest.filter(|(position, _)| Some(*position) == oldest);
         self.oldest = match (oldest, known) {
             (Some(position), None) => {
@@ -98,12 +125,11 @@ impl Follower<'_> {
             }
             (_, known) => known,
         };
-        let waiting = self.queue.len() as u64;
         self.job.metrics.show(&Progress {
-            lag_events: head.saturating_sub(self.read_to.position) + waiting,
+            lag_events: head.saturating_sub(self.read_to.position) + counts.waiting,
             lag: self.oldest.map_or_else(Default::default, |(_, at)| between(at, now())),
-            waiting,
-            failed: self.state.counts(&self.job.target.name)?.failed,
+            waiting: counts.waiting,
+            failed: counts.failed,
             is_failing: self.outage.failing_since().is_some(),
         });
         Ok(())
@@ -121,8 +147,25 @@ impl Follower<'_> {
         (self.version, self.read_to) = (target.version, target.read_to);
         self.stored_to = target.read_to.position;
         self.queue = Queue::default();
-        self.state.waiting(name)?.into_iter().for_each(|event| self.queue.insert(event));
-        self.sent.iter().for_each(|position| self.queue.mark_sending(*position));
+        self.more_stored = false;
+        let mut read_to = 0;
+        loop {
+            let page = self.state.unaccepted(name, read_to, STORED_PAGE)?;
+            let Some(last) = page.last() else { break };
+            read_to = last.position;
+            // What was given up during an outage waits until it is over.
+            let waits = |event: &UnacceptedEvent| match (event.failed_at, target.failing_since) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(_), Some(since)) => event.first_attempt_at.is_some_and(|at| at >= since),
+            };
+            page.into_iter().filter(waits).for_each(|event| self.queue.insert(event));
+            if self.queue.len() >= WAITING_MAX {
+                self.more_stored = true;
+                break;
+            }
+        }
+        self.sent.keys().for_each(|position| self.queue.mark_sending(*position));
         (self.read, self.read_bytes) = Default::default();
         self.changed.clear();
         Ok(target.failing_since)
@@ -149,17 +192,20 @@ impl Follower<'_> {
             false => Err(ForwardError::OtherLog(position)),
         }
     }
-}
 
-fn log_given_up(target_name: &str, step: &Step) {
-    let mut given_up = step.unaccepted.iter().filter(|event| event.failed_at.is_some());
-    if let Some(first) = given_up.next() {
+    /// Once a minute at most: an application that refuses everything would fill the log lines.
+    fn log_given_up(&mut self, step: &Step) {
+        let mut given_up = step.unaccepted.iter().filter(|event| event.failed_at.is_some());
+        let Some(first) = given_up.next() else { return };
+        if self.told_given_up.is_some_and(|at| at.elapsed() < GIVEN_UP_SILENCE) {
+            return;
+        }
+        self.told_given_up = Some(Instant::now());
         tracing::warn!(
-            target_name,
-            events = 1 + given_up.count(),
+            target_name = self.job.target.name,
             first = first.position,
             answer = first.last_answer.as_ref().map(|answer| answer.text.as_str()),
-            "gave up events; `forward retry` sends them again"
+            "gave up events; `forward list` shows them and `forward retry` sends them again"
         );
     }
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod failures;
 mod message_format;
+mod outages;
 mod requests;
 mod restored;
 mod selection;

@@ -24,6 +24,8 @@ pub enum Reply {
     Close,
     /// 200, and a body that ends before its Content-Length.
     Half,
+    /// 200, and a body of which nothing comes.
+    Endless,
 }
 
 /// A request as it was received.
@@ -164,6 +166,12 @@ fn serve(
                 head(200, "Content-Length: 0\r\n")
             }
             Reply::Half => head(200, "Content-Length: 100\r\n") + "half",
+            Reply::Endless => {
+                let head = head(200, "Content-Length: 100\r\n");
+                let _sent = writer.write_all(head.as_bytes());
+                let _closed = reader.read(&mut [0]);
+                String::new()
+            }
             Reply::Silence => {
                 // Until the other side gives up.
                 let _closed = reader.read(&mut [0]);
