@@ -61,8 +61,8 @@ impl RunningLedger {
         Ok(Self { database: database.clone(), store, writer, projection, jobs, threads })
     }
 
-    /// Ends the threads once everything queued is written, and checkpoints the log's WAL, so that the
-    /// files can be copied.
+    /// Ends the threads once everything queued is written, and moves both WALs into their files, so that those
+    /// can be copied.
     pub fn finish(self) {
         self.jobs.finish();
         drop(self.writer);
@@ -79,9 +79,16 @@ impl RunningLedger {
             );
             return;
         }
-        // Closing the log would do the same, but a projection that is still running keeps it open.
+        // Closing the files would do the same, but threads that are still running keep them open.
         if let Err(error) = self.store.checkpoint_wal() {
             tracing::info!(%error, "the log's WAL is left to the next start");
+        }
+        if !projection.is_finished() {
+            tracing::info!(
+                "the views' WAL is left to the next start: a batch is still being written"
+            );
+        } else if let Err(error) = self.store.checkpoint_views_wal() {
+            tracing::info!(%error, "the views' WAL is left to the next start");
         }
     }
 }

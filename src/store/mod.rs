@@ -82,6 +82,11 @@ pub trait Store: Send + Sync {
     /// Moves the write-ahead log into the log's file, as far as no reader prevents it. Called while idle.
     fn checkpoint_wal(&self) -> Result<(), StoreError>;
 
+    /// The same for the views. It waits for nobody; called at the end, when nothing writes to them.
+    fn checkpoint_views_wal(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Reopens the write connection and returns the head of the log. Everything up to it is then on disk,
     /// including what a failed append may have left, and events can be appended again. Reads continue
     /// meanwhile. If it fails it can be repeated.

@@ -143,6 +143,13 @@ impl Store for SqliteStore {
         self.log.checkpoint_wal()
     }
 
+    fn checkpoint_views_wal(&self) -> Result<(), StoreError> {
+        match &self.views {
+            StoreViews::Live(views) => views.checkpoint_wal(),
+            StoreViews::StandIn(_) => Ok(()),
+        }
+    }
+
     fn reopen(&self) -> Result<Position, StoreError> {
         self.log.reopen(&RecentAppends::default())
     }

@@ -4,10 +4,14 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Output;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use delivery_ledger::backup::{BackupError, backup};
-use delivery_ledger::domain::NewEvent;
+use delivery_ledger::domain::message::tags::IndexedTags;
+use delivery_ledger::domain::{NewEvent, Rule};
+use delivery_ledger::server::RunningLedger;
 use delivery_ledger::store::{self, Access, Database};
 use serde_json::Value;
 
@@ -419,6 +423,26 @@ fn the_two_files_of_a_stopped_ledger_can_be_copied_as_a_backup() {
     );
     copy.append(&[event(delivered(&sid(1)))]);
     assert_eq!(copy.verify(&[]).1["head"], 51);
+}
+
+#[test]
+fn the_files_of_a_stopped_ledger_are_complete_even_if_a_thread_still_has_them_open() {
+    let ledger = Ledger::new();
+    ledger.append(&three_events());
+    let running =
+        RunningLedger::start(&ledger.database(), Rule::default(), IndexedTags::All, &[]).unwrap();
+    assert!(running.projection.wait_for(3, Instant::now() + Duration::from_secs(60)));
+    // SQLite empties a WAL when the last connection is closed, which does not happen here.
+    let _still_open = Arc::clone(&running.store);
+
+    running.finish();
+
+    let copy = Ledger::new();
+    for name in ["ledger.db", "ledger.views.db"] {
+        std::fs::copy(ledger.file(name), copy.file(name)).unwrap();
+    }
+    let (code, verified) = copy.verify(&[]);
+    assert_eq!((code, &verified["head"], &verified["checkpoint"]), (Some(0), &3.into(), &3.into()));
 }
 
 #[test]

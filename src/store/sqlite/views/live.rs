@@ -119,6 +119,22 @@ impl LiveViews {
         self.indexed_tags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// See [`crate::store::Store::checkpoint_views_wal`].
+    pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        let file = self.file();
+        let (busy, frames, moved): (bool, i64, i64) = file
+            .writing()
+            // PASSIVE neither waits for other connections nor calls the busy handler.
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .map_err(failed("checkpoint the views' WAL"))?;
+        match busy || moved < frames {
+            true => Err(StoreError::Busy),
+            false => Ok(()),
+        }
+    }
+
     fn file(&self) -> Arc<OpenFile> {
         Arc::clone(&self.file.lock().unwrap_or_else(PoisonError::into_inner))
     }
