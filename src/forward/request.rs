@@ -12,16 +12,13 @@ use crate::forward::webhook_secret::WebhookSecret;
 use crate::store::Message;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback::{Content, ParsedBody};
+use crate::twilio::headers::LEDGER_IDS_HEADER;
 use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify_with};
 use crate::wire;
 use crate::wire::status_name::status_name;
 
 /// The start of the headers that this program adds.
 const OURS: &str = "delivery-ledger-";
-
-/// The header with the id of the ledger that forwards an event, in lower case. A ledger that receives its own
-/// id refuses the request, because it would forward it to itself for ever.
-pub const LEDGER_ID_HEADER: &str = "delivery-ledger-ledger-id";
 
 /// Headers of an event that belong to the signature that it came with.
 const OF_SIGNATURE: [&str; 2] = [SIGNATURE_HEADER, SETTINGS_HEADER];
@@ -106,9 +103,16 @@ impl Sender<'_> {
             add("effect", about.effect.name().to_owned());
         }
         add("attempt", attempt.to_string());
-        request
-            .headers
-            .push((LEDGER_ID_HEADER.to_owned(), self.ledger_id.to_string().into_bytes()));
+        request.headers.push((LEDGER_IDS_HEADER.to_owned(), self.ledger_ids(event)));
+    }
+
+    /// The ids of the ledgers that have forwarded an event, this one included.
+    fn ledger_ids(&self, event: &NewEvent) -> Vec<u8> {
+        let own = self.ledger_id.to_string().into_bytes();
+        match event.headers.get(LEDGER_IDS_HEADER) {
+            Some(others) => [others, b", ", &own].concat(),
+            None => own,
+        }
     }
 
     /// The request as it arrived, signed anew.

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+/// The header with the ids of the ledgers that have forwarded a request, in lower case. A ledger rejects a request
+/// with its own id, because it would forward it in a circle for ever.
+pub const LEDGER_IDS_HEADER: &str = "delivery-ledger-ledger-id";
+
 /// The headers of events, in addition to every `x-twilio-…` and `i-twilio-…`.
-const KEPT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-home-region"];
+const KEPT_HEADERS: [&str; 4] = ["content-type", "user-agent", "x-home-region", LEDGER_IDS_HEADER];
 
 /// True if events are stored with this header, by its name in lower case. Never Authorization or Cookie.
 pub fn is_event_header(name: &str) -> bool {

@@ -13,13 +13,12 @@ use super::state::CallbackState;
 use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
 use crate::domain::{AccountSid, BodyKind, NewEvent, Source};
-use crate::forward::request::LEDGER_ID_HEADER;
 use crate::http::body::BudgetShare;
 use crate::http::error::Problem;
 use crate::store::new_salt;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::{ClaimedAccount, ParsedBody, StatusWord};
-use crate::twilio::headers::is_event_header;
+use crate::twilio::headers::{LEDGER_IDS_HEADER, is_event_header};
 use crate::twilio::signature::{
     InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
@@ -65,7 +64,7 @@ async fn signed_callback(
     state: &web::Data<CallbackState>,
 ) -> Result<SignedCallback, Rejected> {
     let headers = request.http.headers();
-    if headers.get(LEDGER_ID_HEADER) == Some(&state.ledger_id) {
+    if headers.get(LEDGER_IDS_HEADER).is_some_and(|ids| has_id(ids.as_bytes(), &state.ledger_id)) {
         return Err(Rejected::unread(Problem::Loop, payload, state));
     }
     let kind = match body_kind(headers) {
@@ -123,6 +122,11 @@ async fn append(callback: SignedCallback, state: &CallbackState) -> Result<(), P
     state.metrics.not_stored(status, &problem);
     state.rejection_log.write(problem.status_code().as_u16(), &problem.to_string());
     Err(problem)
+}
+
+/// True if one of the ids in this list is that of this ledger.
+fn has_id(ids: &[u8], ledger_id: &str) -> bool {
+    ids.split(|byte| *byte == b',').any(|id| id.trim_ascii() == ledger_id.as_bytes())
 }
 
 /// True if the callback may be valid with what Twilio knows: it is of an account that is not known, or of

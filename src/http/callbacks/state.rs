@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderValue;
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 
@@ -27,7 +26,7 @@ pub struct CallbackState {
     /// The accounts with their keys, which a reload replaces.
     pub accounts: Arc<ArcSwap<Accounts>>,
     /// The id of this ledger, by which it recognises what it has forwarded itself.
-    pub ledger_id: HeaderValue,
+    pub ledger_id: String,
     /// Appends events.
     pub writer: Writer,
     /// `None` if rejected requests are not stored.
@@ -60,7 +59,7 @@ impl CallbackState {
             callback_paths: callback_paths.into(),
             public_urls: public_urls.into(),
             accounts: Arc::new(ArcSwap::from_pointee(accounts)),
-            ledger_id: HeaderValue::from_str(&ledger_id.to_string()).expect("a UUID is ASCII"),
+            ledger_id: ledger_id.to_string(),
             writer,
             recorder,
             rejection_log: RejectionLog::default(),

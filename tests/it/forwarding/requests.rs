@@ -117,7 +117,17 @@ fn a_ledger_refuses_what_it_has_forwarded_itself() {
         508,
         "this ledger forwarded the request itself: one of its targets leads back to it",
     );
-    // One ledger may forward to another.
-    assert_eq!(again("019a0000-0000-7000-8000-000000000000").code, 200);
+    let other = "019a0000-0000-7000-8000-000000000000";
+    assert_eq!(
+        again(&format!("{ledger_id}, {other}")).code,
+        508,
+        "the other one forwarded it back"
+    );
+    // One ledger may forward to another, which names both if it forwards it further.
+    assert_eq!(again(other).code, 200);
+    app.eventually("it arrives", || application.received().len() == 2);
+    let received = application.received();
+    let ids = received[1].header("Delivery-Ledger-Ledger-Id").unwrap();
+    assert_eq!(ids, format!("{other}, {ledger_id}"));
     assert_eq!(app.events().len(), 2);
 }
