@@ -21,6 +21,10 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 /// is failing. Those that were being sent in the moment of a restart are usually fewer.
 const FAILURES_MAX: u32 = 40;
 
+/// After this number of events in a row that are refused, each for the first time, a target is failing as well: it
+/// has a wrong token, or its route is missing. Some refused events among others are fewer.
+const REFUSALS_MAX: u32 = 400;
+
 /// How long to wait after an attempt of an event failed for the `attempts`th time. `share`, from 0 to 1, is
 /// random: it adds up to as much again, so that not everything is tried in the same moment.
 pub fn wait(attempts: u32, retry_after: Option<Duration>, share: f64) -> Duration {
@@ -32,10 +36,20 @@ fn doubled(times: u32) -> Duration {
     FIRST_WAIT * 2_u32.saturating_pow(times.saturating_sub(1).min(20))
 }
 
+/// What a failed attempt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The target cannot accept anything now.
+    OfTarget,
+    /// It has refused this event.
+    OfEvent,
+}
+
 /// Whether a target accepts anything at present.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outage {
     failures: u32,
+    refusals: u32,
     /// When the first of these attempts began.
     since: Option<Timestamp>,
     /// Attempts that began while the target was failing.
@@ -47,17 +61,26 @@ impl Outage {
     /// As it was when an earlier process stopped.
     pub fn resumed(since: Option<Timestamp>) -> Self {
         let failures = since.map_or(0, |_| FAILURES_MAX);
-        Self { failures, since, probes: 0, next_probe_at: None }
+        Self { failures, since, ..Self::default() }
     }
 
     /// Records a failed attempt, and the wait that the target asks for.
-    pub fn failed(&mut self, begun_at: Timestamp, now: Timestamp, retry_after: Option<Duration>) {
+    pub fn failed(
+        &mut self,
+        kind: Failure,
+        begun_at: Timestamp,
+        now: Timestamp,
+        retry_after: Option<Duration>,
+    ) {
         // Others that were under way when the first ones failed say nothing new.
         let is_probe = self.next_probe_at().is_none_or(|at| begun_at >= at);
         if self.failing_since().is_some() && is_probe {
             self.probes = self.probes.saturating_add(1);
         }
-        self.failures = self.failures.saturating_add(1);
+        match kind {
+            Failure::OfTarget => self.failures = self.failures.saturating_add(1),
+            Failure::OfEvent => self.refusals = self.refusals.saturating_add(1),
+        }
         self.since = Some(self.since.map_or(begun_at, |since| since.min(begun_at)));
         let wait = doubled(self.probes + 1).min(PROBE_WAIT_MAX);
         let wait = wait.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
@@ -76,7 +99,8 @@ impl Outage {
 
     /// Since when the target is failing; `None` if it is not.
     pub fn failing_since(&self) -> Option<Timestamp> {
-        self.since.filter(|_| self.failures >= FAILURES_MAX)
+        let is_failing = self.failures >= FAILURES_MAX || self.refusals >= REFUSALS_MAX;
+        self.since.filter(|_| is_failing)
     }
 
     /// How many events that were never sent may be tried at once while the target is failing: ever more, so
@@ -112,7 +136,8 @@ pub fn before(at: Timestamp, wait: Duration) -> Timestamp {
 mod tests {
     use std::time::Duration;
 
-    use super::{FAILURES_MAX, Outage, after, wait};
+    use super::Failure::{OfEvent, OfTarget};
+    use super::{FAILURES_MAX, Outage, REFUSALS_MAX, after, wait};
     use crate::domain::Timestamp;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -140,14 +165,14 @@ mod tests {
     fn a_target_is_failing_after_forty_failures_in_a_row_and_since_the_first_of_them() {
         let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         let mut outage = Outage::default();
-        outage.failed(at(1), at(2), None);
+        outage.failed(OfTarget, at(1), at(2), None);
         assert_eq!(outage.accepted(), None);
         for second in 10..9 + i64::from(FAILURES_MAX) {
-            outage.failed(at(second), at(second + 1), None);
+            outage.failed(OfTarget, at(second), at(second + 1), None);
         }
         assert_eq!(outage.failing_since(), None);
         // It began before the others, and took longer to fail.
-        outage.failed(at(9), at(60), None);
+        outage.failed(OfTarget, at(9), at(60), None);
         assert_eq!(outage.failing_since(), Some(at(9)));
         assert_eq!(outage.accepted(), Some(at(9)));
         assert_eq!(outage, Outage::default());
@@ -159,20 +184,32 @@ mod tests {
         let mut outage = Outage::default();
         // All of them began before it was known.
         for _ in 0..2 * FAILURES_MAX {
-            outage.failed(at(0), at(1), None);
+            outage.failed(OfTarget, at(0), at(1), None);
         }
         let mut waits = Vec::new();
         for _ in 0..7 {
             let begun_at = outage.next_probe_at().expect("it is failing");
-            outage.failed(begun_at, begun_at, None);
+            outage.failed(OfTarget, begun_at, begun_at, None);
             waits.extend(
                 outage.next_probe_at().map(|next| (next.micros() - begun_at.micros()) / 1_000_000),
             );
         }
         assert_eq!(waits, [2, 4, 8, 16, 30, 30, 30]);
         let begun_at = outage.next_probe_at().expect("it is failing");
-        outage.failed(begun_at, begun_at, Some(300 * SECOND));
+        outage.failed(OfTarget, begun_at, begun_at, Some(300 * SECOND));
         assert_eq!(outage.next_probe_at(), Some(after(begun_at, 300 * SECOND)));
+    }
+
+    #[test]
+    fn a_target_that_refuses_everything_is_failing_later_than_one_that_does_not_answer() {
+        let mut outage = Outage::default();
+        let at = Timestamp::from_micros(1);
+        for _ in 1..REFUSALS_MAX {
+            outage.failed(OfEvent, at, at, None);
+        }
+        assert_eq!(outage.failing_since(), None);
+        outage.failed(OfEvent, at, at, None);
+        assert_eq!(outage.failing_since(), Some(at));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::domain::{Position, Timestamp};
 use crate::forward::client::Outcome;
 use crate::forward::job::ForwardError;
 use crate::forward::request::Sender;
-use crate::forward::schedule::{self, after};
+use crate::forward::schedule::{self, Failure, after};
 use crate::store::forward::{Answer, UnacceptedEvent};
 
 /// The bytes of events that are being sent, together.
@@ -112,11 +112,18 @@ impl Follower<'_> {
         self.step.last_answer = Some(answer.clone());
         self.sent.remove(&position);
         let was_failing = self.outage.failing_since().is_some();
+        let is_first = self.queue.get(position).is_some_and(|event| event.attempts == 1);
+        let is_counted = outcome.is_of_target() || is_first || was_failing;
         match outcome.failure() {
             None => self.failed_since = self.outage.accepted().or(self.failed_since),
-            Some(_) if !outcome.is_of_target() => {}
+            // Of refused events only the first attempts count, so that a few in a quiet hour do not.
+            Some(_) if !is_counted => {}
             Some(detail) => {
-                self.outage.failed(begun_at, now, outcome.retry_after());
+                let kind = match outcome.is_of_target() {
+                    true => Failure::OfTarget,
+                    false => Failure::OfEvent,
+                };
+                self.outage.failed(kind, begun_at, now, outcome.retry_after());
                 if !was_failing && self.outage.failing_since().is_some() {
                     let name = &job.target.name;
                     tracing::warn!(
