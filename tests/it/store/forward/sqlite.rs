@@ -114,6 +114,17 @@ fn nothing_is_written_to_a_file_that_was_deleted_meanwhile() {
 
 // Restoring a backup next to it.
 
+/// Removes the log with its WAL, which is left if a reader was the last to close it.
+fn remove_log(ledger: &Ledger) {
+    std::fs::remove_file(ledger.log_file()).unwrap();
+    for name in ["ledger.db-wal", "ledger.db-shm"] {
+        match std::fs::remove_file(ledger.file(name)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.unwrap(),
+        }
+    }
+}
+
 #[test]
 fn a_target_that_had_read_further_than_the_restored_log_goes_on_at_its_end() {
     let ledger = Ledger::with_events(&three_events());
@@ -132,7 +143,7 @@ fn a_target_that_had_read_further_than_the_restored_log_goes_on_at_its_end() {
         assert!(forward.record(name, 1, &step, 0).unwrap());
     }
     drop(forward);
-    std::fs::remove_file(ledger.log_file()).unwrap();
+    remove_log(&ledger);
 
     let restored = ledger.run(&["restore", "a.db"]);
 
@@ -162,7 +173,7 @@ fn a_target_that_had_read_another_log_begins_anew_after_a_restore() {
     forward.create("other-event", ledger_id, read_to(2)).unwrap();
     forward.create("unread", ledger_id, read_to(0)).unwrap();
     drop(forward);
-    std::fs::remove_file(ledger.log_file()).unwrap();
+    remove_log(&ledger);
 
     let restored = ledger.run(&["restore", "a.db"]);
 
@@ -180,7 +191,7 @@ fn a_log_is_restored_next_to_a_store_of_forwarding_that_cannot_be_read() {
     let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     std::fs::write(ledger.file("ledger.forward.db"), "something else").unwrap();
-    std::fs::remove_file(ledger.log_file()).unwrap();
+    remove_log(&ledger);
 
     let restored = ledger.run(&["restore", "a.db"]);
 
