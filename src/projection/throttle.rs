@@ -24,7 +24,7 @@ pub fn lower_priority(niceness: i32) {
 const RESTS_MAX: u32 = 3;
 
 /// The same for a thread that mostly waits for others, which work for it meanwhile, also on this machine.
-const CPU_RESTS_MAX: u32 = 8;
+const CPU_RESTS_MAX: u32 = 16;
 
 /// Rest per callback that arrived meanwhile: three times what it took to store.
 const REST_A_CALLBACK: Duration = Duration::from_micros(100);
