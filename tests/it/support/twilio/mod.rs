@@ -1,39 +1,29 @@
 //! A fake of Twilio's Messages and Accounts APIs on 127.0.0.1. It checks every request against the published
 //! interface, fails as a test tells it to, and panics when dropped if a request was not valid.
 
+mod messages;
+mod received;
+
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+pub use self::messages::resource;
+use self::messages::{create, feedback, list};
+use self::received::{ReceivedRequest, read};
+use super::bodies::ACCOUNT;
+use super::sign::TOKEN;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::{Rfc2822, Rfc3339};
-
-use super::bodies::ACCOUNT;
-use super::sign::TOKEN;
 
 /// An API key and its secret, which the fake also accepts.
 pub const API_KEY: (&str, &str) = ("SK00000000000000000000000000000001", "a secret of that key");
 
 /// The text of every message.
 pub const TEXT: &str = "the secret text";
-
-/// The parameters that a request to create a message may have.
-const CREATE: [&str; 9] = [
-    "To",
-    "From",
-    "MessagingServiceSid",
-    "Body",
-    "MediaUrl",
-    "ContentSid",
-    "ContentVariables",
-    "SendAt",
-    "ScheduleType",
-];
 
 /// A way in which a request fails.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +58,7 @@ struct State {
     messages: Vec<Value>,
     requests: Vec<String>,
     made: Vec<Vec<(String, String)>>,
+    feedback: Vec<(String, String)>,
     page_size: Option<usize>,
     lists_no_parent: bool,
     accounts: Vec<Subaccount>,
@@ -82,15 +73,6 @@ struct Subaccount {
     name: String,
     status: &'static str,
     token: String,
-}
-
-struct ReceivedRequest {
-    method: String,
-    path: String,
-    query: Vec<(String, String)>,
-    form: Vec<(String, String)>,
-    authorization: String,
-    content_type: String,
 }
 
 impl Twilio {
@@ -168,6 +150,11 @@ impl Twilio {
         self.state().made.clone()
     }
 
+    /// The message SID and the outcome of all feedback that was recorded.
+    pub fn feedback(&self) -> Vec<(String, String)> {
+        self.state().feedback.clone()
+    }
+
     /// The SIDs of all messages, newest first.
     pub fn sids(&self) -> Vec<String> {
         let state = self.state();
@@ -190,22 +177,6 @@ impl Drop for Twilio {
             assert_eq!(self.state().invalid, [""; 0], "requests that Twilio would reject");
         }
     }
-}
-
-/// A message as Twilio's API returns it.
-pub fn resource(sid: &str, status: &str) -> Value {
-    let now = OffsetDateTime::now_utc();
-    let sent = (now - time::Duration::seconds(10)).format(&Rfc2822).unwrap();
-    let now = now.format(&Rfc2822).unwrap();
-    json!({
-        "account_sid": ACCOUNT, "api_version": "2010-04-01", "body": TEXT,
-        "date_created": now, "date_sent": sent, "date_updated": now,
-        "direction": "outbound-api", "error_code": null, "error_message": null,
-        "from": "+15017250604", "messaging_service_sid": null, "num_media": "0",
-        "num_segments": "1", "price": null, "price_unit": "USD", "sid": sid, "status": status,
-        "subresource_uris": { "media": format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}/Media.json") },
-        "to": "+15558675310", "uri": format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json"),
-    })
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
@@ -290,6 +261,10 @@ fn execute(request: &ReceivedRequest, state: &Mutex<State>) -> (u16, Value) {
     let outcome = match (request.method.as_str(), request.path.strip_prefix(&base)) {
         ("POST", Some(".json")) => create(request, &mut state),
         ("GET", Some(".json")) => list(request, &state),
+        ("POST", Some(rest)) if rest.ends_with("/Feedback.json") => {
+            let sid = rest.trim_start_matches('/').trim_end_matches("/Feedback.json");
+            feedback(request, &account, sid, &mut state)
+        }
         ("GET", Some(rest)) if rest.starts_with('/') && rest.ends_with(".json") => {
             let sid = rest.trim_start_matches('/').trim_end_matches(".json");
             match state.messages.iter().find(|message| message["sid"] == sid) {
@@ -336,147 +311,4 @@ fn accounts(request: &ReceivedRequest, state: &State) -> Value {
         "accounts": shown.collect::<Vec<_>>(), "page": page, "page_size": wanted,
         "uri": request.path, "next_page_uri": next, "previous_page_uri": null,
     })
-}
-
-fn create(request: &ReceivedRequest, state: &mut State) -> Result<(u16, Value), String> {
-    if request.content_type != "application/x-www-form-urlencoded" {
-        return Err(format!("Content-Type {}", request.content_type));
-    }
-    let get =
-        |name: &str| request.form.iter().find(|(have, _)| have == name).map(|(_, v)| v.clone());
-    for (name, _) in &request.form {
-        if !CREATE.contains(&name.as_str()) && name != "StatusCallback" {
-            return Err(format!("unknown parameter {name}"));
-        }
-        let times = request.form.iter().filter(|(have, _)| have == name).count();
-        if times > 1 && name != "MediaUrl" {
-            return Err(format!("{name} is given {times} times"));
-        }
-    }
-    let to = get("To").ok_or("To is missing")?;
-    if get("From").or(get("MessagingServiceSid")).is_none() {
-        return Err("neither From nor MessagingServiceSid".to_owned());
-    }
-    if let Some(at) = get("SendAt") {
-        OffsetDateTime::parse(&at, &Rfc3339).map_err(|error| format!("SendAt: {error}"))?;
-        if get("ScheduleType").as_deref() != Some("fixed") {
-            return Err("ScheduleType".to_owned());
-        }
-    }
-    if to == "+15005550001" {
-        let message = "The 'To' number is not a valid phone number";
-        return Ok((400, json!({"code": 21211, "message": message, "status": 400})));
-    }
-    let service = get("MessagingServiceSid");
-    let status = match (&service, get("SendAt")) {
-        (Some(_), Some(_)) => "scheduled",
-        (Some(_), None) => "accepted",
-        (None, _) => "queued",
-    };
-    state.made.push(request.form.clone());
-    let mut message = resource(&format!("SM{:032x}", 0xf00 + state.made.len()), status);
-    message["to"] = json!(to);
-    message["from"] = json!(get("From"));
-    message["messaging_service_sid"] = json!(service);
-    message["date_sent"] = Value::Null;
-    state.messages.insert(0, message.clone());
-    Ok((201, message))
-}
-
-fn list(request: &ReceivedRequest, state: &State) -> Result<(u16, Value), String> {
-    let get = |name: &str| {
-        request.query.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone())
-    };
-    let known = ["DateSent>", "DateSent<", "PageSize", "Page", "PageToken"];
-    if let Some((name, _)) = request.query.iter().find(|(name, _)| !known.contains(&name.as_str()))
-    {
-        return Err(format!("unknown parameter {name}"));
-    }
-    let moment = |name: &str| {
-        let text = get(name).ok_or(format!("{name} is missing"))?;
-        OffsetDateTime::parse(&text, &Rfc3339).map_err(|error| format!("{name}: {error}"))
-    };
-    let (since, until) = (moment("DateSent>")?, moment("DateSent<")?);
-    let wanted: usize = get("PageSize").and_then(|size| size.parse().ok()).ok_or("PageSize")?;
-    if !(1..=1000).contains(&wanted) {
-        return Err(format!("PageSize {wanted} (20007)"));
-    }
-    let size = state.page_size.unwrap_or(wanted);
-    let sent_at = |message: &Value| {
-        let text = message["date_sent"].as_str().or(message["date_created"].as_str());
-        OffsetDateTime::parse(text.unwrap(), &Rfc2822).unwrap()
-    };
-    // Twilio's own times have a resolution of a second.
-    let window = since..=until + time::Duration::seconds(1);
-    let all = state.messages.iter().filter(|message| window.contains(&sent_at(message)));
-    let all: Vec<_> = all.collect();
-    let page: usize = get("Page").map_or(Ok(0), |page| page.parse()).map_err(|_| "Page")?;
-    if page > 0 && get("PageToken") != Some(format!("PT{page}")) {
-        return Err("PageToken".to_owned());
-    }
-    let next = ((page + 1) * size < all.len()).then(|| {
-        let page = page + 1;
-        let dates: Vec<_> = ["DateSent>", "DateSent<"]
-            .map(|name| {
-                format!("{}={}", name.replace('>', "%3E").replace('<', "%3C"), get(name).unwrap())
-            })
-            .to_vec();
-        format!(
-            "{}?{}&PageSize={wanted}&Page={page}&PageToken=PT{page}",
-            request.path,
-            dates.join("&")
-        )
-    });
-    let messages: Vec<_> = all.into_iter().skip(page * size).take(size).collect();
-    Ok((
-        200,
-        json!({
-            "messages": messages, "page": page, "page_size": wanted, "start": page * size,
-            "end": page * size + messages.len(), "first_page_uri": request.path, "uri": request.path,
-            "previous_page_uri": null, "next_page_uri": next,
-        }),
-    ))
-}
-
-fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        if let Some(head_end) = head_end {
-            let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
-            let header = |name: &str| {
-                head.lines().skip(1).find_map(|line| {
-                    let (have, value) = line.split_once(':')?;
-                    have.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-                })
-            };
-            let length =
-                header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-            let body = &bytes[head_end + 4..];
-            if body.len() >= length {
-                let mut line = head.lines().next()?.split(' ');
-                let (method, target) = (line.next()?.to_owned(), line.next()?);
-                // A request to a proxy has an absolute URL.
-                let target = target.strip_prefix("http://twilio.invalid").unwrap_or(target);
-                let (path, query) = target.split_once('?').unwrap_or((target, ""));
-                let pairs = |text: &[u8]| {
-                    form_urlencoded::parse(text).into_owned().collect::<Vec<(String, String)>>()
-                };
-                return Some(ReceivedRequest {
-                    method,
-                    path: path.to_owned(),
-                    query: pairs(query.as_bytes()),
-                    form: pairs(body),
-                    authorization: header("authorization").unwrap_or_default(),
-                    content_type: header("content-type").unwrap_or_default(),
-                });
-            }
-        }
-        match stream.read(&mut chunk) {
-            Ok(0) | Err(_) => return None,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-        }
-    }
 }
