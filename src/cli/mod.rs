@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod events;
 mod export;
+mod feedback;
 mod forward;
 mod help;
 mod import;
@@ -89,6 +90,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Send a message through Twilio, and record that it was sent
     Send(send::Args),
+    /// Report to Twilio whether a recipient did what the message was for, and record the report
+    Feedback(feedback::Args),
     /// Ask Twilio for statuses that its callbacks did not report
     Reconcile(reconcile::Args),
     /// Import the events of another ledger, or Twilio's own records of messages
@@ -173,6 +176,7 @@ impl Cli {
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
+            Command::Feedback(args) => feedback::run(args, &settings),
             Command::Reconcile(args) => reconcile::run(args, &settings),
             Command::Import(args) => import::run(args, &settings),
             Command::Quarantine(args) => quarantine::run(args, &settings),

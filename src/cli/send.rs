@@ -1,20 +1,14 @@
 //! `send`: sends one message, and records the attempt and its outcome in the log.
 
-use std::io::Write;
-
-use anyhow::{Context, Result, anyhow};
-use serde_json::json;
+use anyhow::Result;
 
 use super::{Format, Outcome, UsageError, help};
-use crate::cli::common::ledger;
+use crate::cli::common::attempt;
 use crate::config::{self, Flags, Settings};
 use crate::domain::Timestamp;
-use crate::send::{self, Attempt, Draft};
-use crate::store::append_when_free;
+use crate::send::Draft;
 use crate::telemetry::eprint_line;
-use crate::text::printable;
 use crate::twilio::form::is_in_order_of_names;
-use crate::twilio_api::RequestLimits;
 
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
@@ -72,6 +66,10 @@ pub struct Args {
         "The path on which callbacks are received"))]
     callback_paths: Vec<String>,
 
+    /// Tell Twilio that feedback on the message will follow, as `feedback` reports it
+    #[arg(long)]
+    provide_feedback: bool,
+
     /// Keep the text of the message in the log
     #[arg(long)]
     keep_content: bool,
@@ -83,27 +81,9 @@ pub struct Args {
 /// Sends the message and prints its SID and status.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let (format, keep_content) = (args.format, args.keep_content);
-    let named = args.account_sid.as_deref().map(|named| settings.account(named)).transpose()?;
-    let account_sid = settings.sending_account(named)?;
-    let who = settings.twilio_credentials(&account_sid)?;
-    // Twilio's own rate limiting is the only limit: requests are repeated only if it asks for that.
-    let limits = RequestLimits::new(u64::MAX, || false);
-    let client = settings.twilio_client(limits)?;
-    let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
-        .map_err(|bad| UsageError(bad.to_string()))?;
-    let store = ledger::to_append_or_make(settings)?;
-    let intent = append_when_free(&*store, &[attempt.intent()])?;
-    let answer = attempt.send(&client, &who);
-    let outcome = send::SendOutcome::from_result(&answer);
-    let recorded = append_when_free(&*store, &[attempt.answer(&answer)]);
-    print(&attempt, &outcome, intent, format)?;
-    recorded.with_context(|| {
-        format!("what came of it is not in the log; its intent is, at position {intent}")
-    })?;
-    match outcome {
-        send::SendOutcome::Made { .. } => Ok(Outcome::Done),
-        other => Err(anyhow!(describe(&other))),
-    }
+    let account_sid = attempt::account(args.account_sid.as_deref(), settings)?;
+    let request = draft(args, settings)?.request(&account_sid, keep_content);
+    attempt::make(request.map_err(|bad| UsageError(bad.to_string()))?, settings, format)
 }
 
 fn draft(args: Args, settings: &Settings) -> Result<Draft> {
@@ -135,6 +115,7 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
         content_variables: args.content_variables,
         send_at: send_at.transpose()?,
         status_callback,
+        provide_feedback: args.provide_feedback,
     })
 }
 
@@ -148,45 +129,4 @@ fn warn_of_order(url: &str) {
              that order"
         ));
     }
-}
-
-/// Describes the outcome in words.
-pub fn describe(outcome: &send::SendOutcome) -> String {
-    match outcome {
-        send::SendOutcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
-        send::SendOutcome::Refused { status_code, code, message } => {
-            let code = code.map_or(String::new(), |code| format!(", error {code}"));
-            format!("Twilio refused the message (HTTP {status_code}{code}): {}", printable(message))
-        }
-        send::SendOutcome::NotSent(reason) => {
-            format!("nothing was sent: {reason}; it can be tried again")
-        }
-        send::SendOutcome::Unknown(reason) => format!(
-            "whether the message was made is not known: {reason}. Do not send it again before \
-             `delivery-ledger reconcile` has looked for it: it lists what Twilio has made since, and \
-             a message to that address after that time is this one"
-        ),
-    }
-}
-
-fn print(
-    attempt: &Attempt,
-    outcome: &send::SendOutcome,
-    intent: u64,
-    format: Format,
-) -> Result<()> {
-    let mut out = crate::cli::common::terminal::stdout();
-    match (format, outcome) {
-        (Format::Table, send::SendOutcome::Made { message_sid, status }) => {
-            writeln!(out, "message  {}\nstatus   {}", printable(message_sid), printable(status))?;
-        }
-        (Format::Table, _) => {}
-        (Format::Json, outcome) => {
-            let mut json = send::to_json(outcome);
-            json["send_id"] = json!(attempt.send_id.to_string());
-            json["intent_position"] = json!(intent);
-            writeln!(out, "{json:#}")?;
-        }
-    }
-    Ok(())
 }

@@ -31,7 +31,7 @@ use actix_web::web;
 pub use self::access::recorder::AccessRecorder;
 pub use self::admin::checks::health_checks::{HealthChecks, RunChecks};
 pub use self::admin::messages::find::limit::Lookups;
-pub use self::admin::messages::message_sender::{MessageSender, SendingAccount};
+pub use self::admin::messages::sender::{Sender, SendingAccount};
 pub use self::admin::metrics::registry::MetricsRegistry;
 pub use self::admin::quarantine::recheck::QuarantineRecheck;
 pub use self::admin::state::AdminState;
@@ -73,7 +73,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
-    let stop_sending = state.sending.as_ref().map(MessageSender::stop_flag);
+    let stop_sending = state.sending.as_ref().map(Sender::stop_flag);
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);

@@ -1,13 +1,14 @@
-//! The problem that no message was sent, or that it is not known whether one was.
+//! The problem that a request to Twilio was not made, was refused, or may have been carried out or not.
 
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use serde_json::json;
 
+use crate::send::SendKind;
 use crate::wire::mask;
 
-/// Why no message was created, as far as is known.
+/// Why Twilio has not done what was asked, as far as is known.
 #[derive(Debug)]
 pub struct SendProblem {
     /// Identifies the send in the log; `None` if it was not begun.
@@ -18,14 +19,14 @@ pub struct SendProblem {
 /// The reason.
 #[derive(Debug)]
 pub enum Reason {
-    /// The message is invalid, or its key was used for another message.
+    /// What is asked is invalid, or its key was used for another request.
     Unprocessable(String),
-    /// Twilio refused the message.
-    Refused { status_code: u16, code: Option<u32>, message: String },
+    /// Twilio refused it.
+    Refused { kind: SendKind, status_code: u16, code: Option<u32>, message: String },
     /// Twilio was not reached, or accepts no more at the moment.
     NotSent(String),
-    /// It is not known whether the message was created.
-    Unknown(String),
+    /// It is not known whether Twilio has done it.
+    Unknown { kind: SendKind, reason: String },
 }
 
 impl SendProblem {
@@ -36,7 +37,7 @@ impl SendProblem {
             Reason::Refused { status_code: 401 | 403, .. } => StatusCode::BAD_GATEWAY,
             Reason::Unprocessable(_) | Reason::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Reason::NotSent(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
+            Reason::Unknown { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -63,14 +64,21 @@ impl fmt::Display for SendProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             Reason::Unprocessable(detail) => f.write_str(detail),
-            Reason::Refused { message, .. } => write!(f, "Twilio refused the message: {message}"),
+            Reason::Refused { kind, message, .. } => {
+                write!(f, "Twilio refused the {}: {message}", kind.name())
+            }
             Reason::NotSent(reason) => {
                 write!(f, "nothing was sent: {reason}; it can be tried again")
             }
-            Reason::Unknown(reason) => write!(
+            Reason::Unknown { kind: SendKind::Message, reason } => write!(
                 f,
                 "whether the message was made is not known: {reason}. Do not send it again under \
                  another key before `reconcile` has looked for it"
+            ),
+            Reason::Unknown { kind: SendKind::Feedback, reason } => write!(
+                f,
+                "whether Twilio has recorded the feedback is not known: {reason}. It can be reported \
+                 again, under another key or none: the same outcome twice changes nothing"
             ),
         }
     }
@@ -80,13 +88,16 @@ impl Reason {
     fn masked(&self) -> Self {
         match self {
             Reason::Unprocessable(text) => Reason::Unprocessable(mask::text(text)),
-            Reason::Refused { status_code, code, message } => Reason::Refused {
+            Reason::Refused { kind, status_code, code, message } => Reason::Refused {
+                kind: *kind,
                 status_code: *status_code,
                 code: *code,
                 message: mask::text(message),
             },
             Reason::NotSent(text) => Reason::NotSent(mask::text(text)),
-            Reason::Unknown(text) => Reason::Unknown(mask::text(text)),
+            Reason::Unknown { kind, reason } => {
+                Reason::Unknown { kind: *kind, reason: mask::text(reason) }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::progress::ListWindow;
 use super::{ReconcileError, Run};
 use crate::domain::message::status_reported::Direction;
 use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
+use crate::send::SendKind;
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Message, StoreError};
 use crate::twilio::callback::ParsedCallback;
@@ -135,8 +136,10 @@ fn is_of_a_send(run: &Run<'_>, key: &MessageKey) -> Result<bool, StoreError> {
         return Ok(false);
     };
     let positions: Vec<_> = lifecycle.history.iter().map(|trace| trace.position).collect();
-    let tells =
-        |event: &NewEvent| event.source == Source::Send || event.notes.contains_key(MAY_ANSWER);
+    let tells = |event: &NewEvent| match event.source {
+        Source::Send => SendKind::of_url(&event.url) == SendKind::Message,
+        _ => event.notes.contains_key(MAY_ANSWER),
+    };
     Ok(run.store.read_at(&positions)?.iter().any(|event| tells(event)))
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::message::status_reported::Addressing;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
-use crate::send::{SendOutcome, note};
+use crate::send::{SendKind, SendOutcome, note};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::form::Form;
 
@@ -68,6 +68,10 @@ impl UnconfirmedSends {
     }
 
     fn take(&mut self, event: &NewEvent) {
+        // Feedback creates no message that could be found.
+        if event.source == Source::Send && SendKind::of_url(&event.url) == SendKind::Feedback {
+            return;
+        }
         let note = |name: &str| event.notes.get(name).map(String::as_str);
         match (event.source, note(note::SEND_ID), note(note::MAY_ANSWER)) {
             (Source::Send, Some(send_id), _) if note(note::STAGE) == Some("intent") => {

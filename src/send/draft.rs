@@ -1,8 +1,8 @@
 //! A message to be sent, validated before any request is made.
 
-use form_urlencoded::Serializer;
-
-use crate::domain::Timestamp;
+use super::request::{Request, SendKind, encode};
+use crate::domain::{AccountSid, Timestamp};
+use crate::twilio_api::messages_url;
 
 /// The maximum length of a message's text at Twilio, in characters (error 21617).
 const TEXT_CHARACTERS_MAX: usize = 1600;
@@ -38,6 +38,8 @@ pub struct Draft {
     pub send_at: Option<Timestamp>,
     /// The URL of its status callbacks; `None` if the messaging service has one.
     pub status_callback: Option<String>,
+    /// Whether feedback on it will follow.
+    pub provide_feedback: bool,
 }
 
 /// The reason a message cannot be sent. It does not quote the text of the message.
@@ -68,6 +70,25 @@ pub enum DraftError {
 }
 
 impl Draft {
+    /// The request that creates the message. Without `keep_content`, the log gets no text.
+    pub fn request(
+        &self,
+        account_sid: &AccountSid,
+        keep_content: bool,
+    ) -> Result<Request, DraftError> {
+        self.check()?;
+        let is_removed = !keep_content && self.has_text();
+        Ok(Request {
+            kind: SendKind::Message,
+            account_sid: account_sid.clone(),
+            path: messages_url(account_sid),
+            form: self.form(),
+            form_without_text: is_removed.then(|| self.form_without_text()),
+            keep_content,
+            notes: Default::default(),
+        })
+    }
+
     /// Rejects a message that Twilio would certainly refuse.
     pub fn check(&self) -> Result<(), DraftError> {
         let characters = self.body.as_ref().map_or(0, |body| body.chars().count());
@@ -127,6 +148,7 @@ impl Draft {
             .chain(one("SendAt", &send_at))
             .chain(schedule)
             .chain(one("StatusCallback", &self.status_callback))
+            .chain(self.provide_feedback.then(|| ("ProvideFeedback", "true".to_owned())))
     }
 }
 
@@ -165,8 +187,4 @@ fn shown(url: &str) -> String {
         "" => rest,
         scheme => format!("{}://{rest}", scheme.escape_debug()),
     }
-}
-
-fn encode(parameters: impl Iterator<Item = (&'static str, String)>) -> Vec<u8> {
-    Serializer::new(String::new()).extend_pairs(parameters).finish().into_bytes()
 }

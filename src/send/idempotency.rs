@@ -1,4 +1,4 @@
-//! Idempotency keys: a request that is repeated under the same key sends one message only
+//! Idempotency keys: a request that is repeated under the same key is made once only
 //! (as in <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 //!
 //! Keys are in the notes of intents, so a restarted server reads them from its log.
@@ -11,9 +11,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
-use super::{Draft, SendOutcome, note};
+use super::{LoggedOutcome, Request, SendKind, SendOutcome, note};
 use crate::domain::hash::hex;
-use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
+use crate::domain::{RecordedEvent, Source, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio_api::Credentials;
 
@@ -31,12 +31,7 @@ pub enum Lookup {
     /// The same request is in flight.
     InFlight,
     /// The same request was made, with this outcome.
-    Done {
-        /// The `send_id` of that request.
-        send_id: String,
-        /// Its outcome.
-        outcome: SendOutcome,
-    },
+    Done(LoggedOutcome),
     /// It was used for another request.
     OtherRequest,
 }
@@ -47,10 +42,9 @@ pub struct IdempotencyKeys(Mutex<Option<HashMap<String, KnownKey>>>);
 
 struct KnownKey {
     at: Timestamp,
-    send_id: String,
     request_hash: String,
     /// `None` while the request is in flight.
-    outcome: Option<SendOutcome>,
+    outcome: Option<LoggedOutcome>,
 }
 
 impl IdempotencyKeys {
@@ -60,7 +54,7 @@ impl IdempotencyKeys {
         &self,
         store: &dyn Store,
         key: &str,
-        (send_id, request_hash): (&str, &str),
+        request_hash: &str,
         now: Timestamp,
     ) -> Result<Lookup, StoreError> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,29 +66,35 @@ impl IdempotencyKeys {
         known.retain(|_, used| used.at >= since);
         Ok(match known.get(key) {
             Some(used) if used.request_hash != request_hash => Lookup::OtherRequest,
-            Some(KnownKey { outcome: Some(outcome), send_id, .. }) => {
-                Lookup::Done { send_id: send_id.clone(), outcome: outcome.clone() }
-            }
+            Some(KnownKey { outcome: Some(outcome), .. }) => Lookup::Done(outcome.clone()),
             Some(KnownKey { outcome: None, .. }) => Lookup::InFlight,
             None => {
-                let (send_id, request_hash) = (send_id.to_owned(), request_hash.to_owned());
-                let used = KnownKey { at: now, send_id, request_hash, outcome: None };
+                let used =
+                    KnownKey { at: now, request_hash: request_hash.to_owned(), outcome: None };
                 known.insert(key.to_owned(), used);
                 Lookup::New
             }
         })
     }
 
-    /// Records the outcome of a request. If nothing reached Twilio, the key can be used again.
-    pub fn settle(&self, key: &str, outcome: SendOutcome) {
+    /// Records the outcome of a request; `None` if it was not made. If nothing reached Twilio, the key can be
+    /// used again.
+    pub fn settle(&self, key: &str, outcome: Option<LoggedOutcome>) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = &mut *keys else { return };
-        match outcome {
-            SendOutcome::NotSent(_) => drop(known.remove(key)),
-            outcome => {
-                if let Some(used) = known.get_mut(key) {
-                    used.outcome = Some(outcome);
-                }
+        if let Some(known) = &mut *keys {
+            settle(known, key, outcome);
+        }
+    }
+}
+
+fn settle(known: &mut HashMap<String, KnownKey>, key: &str, outcome: Option<LoggedOutcome>) {
+    match outcome {
+        None | Some(LoggedOutcome { outcome: SendOutcome::NotSent(_), .. }) => {
+            known.remove(key);
+        }
+        outcome => {
+            if let Some(used) = known.get_mut(key) {
+                used.outcome = outcome;
             }
         }
     }
@@ -102,12 +102,17 @@ impl IdempotencyKeys {
 
 /// A hash that identifies a request. It is keyed with the account's secret, because a reader of the log
 /// could guess a short text from a plain hash.
-pub fn request_hash(who: &Credentials, account_sid: &AccountSid, draft: &Draft) -> String {
+pub fn request_hash(who: &Credentials, request: &Request) -> String {
     let secret = who.password.expose_secret().as_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key may have any length");
-    mac.update(account_sid.as_str().as_bytes());
+    mac.update(request.account_sid.as_str().as_bytes());
     mac.update(b"\n");
-    mac.update(&draft.form());
+    // A form of feedback does not name the message; its path does.
+    if request.kind == SendKind::Feedback {
+        mac.update(request.path.as_bytes());
+        mac.update(b"\n");
+    }
+    mac.update(&request.form);
     hex(&mac.finalize().into_bytes())
 }
 
@@ -126,34 +131,36 @@ fn read(store: &dyn Store, since: Timestamp) -> Result<HashMap<String, KnownKey>
 }
 
 fn take(
-    event: &NewEvent,
+    event: &RecordedEvent,
     known: &mut HashMap<String, KnownKey>,
     open: &mut HashMap<String, String>,
 ) {
     let text = |name: &str| event.notes.get(name).cloned().unwrap_or_default();
+    let send_id = text(note::SEND_ID);
     match (text(note::STAGE).as_str(), event.notes.get(note::IDEMPOTENCY_KEY)) {
         ("intent", Some(key)) => {
-            open.insert(text(note::SEND_ID), key.clone());
+            open.insert(send_id.clone(), key.clone());
             let ended = "the server ended before Twilio's answer was kept".to_owned();
+            let outcome = LoggedOutcome {
+                send_id,
+                outcome: SendOutcome::Unknown(ended),
+                intent_position: event.position,
+                answer_position: None,
+            };
             let used = KnownKey {
                 at: event.received_at,
-                send_id: text(note::SEND_ID),
                 request_hash: text(note::REQUEST_HASH),
-                outcome: Some(SendOutcome::Unknown(ended)),
+                outcome: Some(outcome),
             };
             known.insert(key.clone(), used);
         }
         _ => {
             let Some(outcome) = SendOutcome::from_event(event) else { return };
-            let Some(key) = open.remove(&text(note::SEND_ID)) else { return };
-            match outcome {
-                SendOutcome::NotSent(_) => drop(known.remove(&key)),
-                outcome => {
-                    if let Some(used) = known.get_mut(&key) {
-                        used.outcome = Some(outcome);
-                    }
-                }
-            }
+            let Some(key) = open.remove(&send_id) else { return };
+            let intent = known.get(&key).and_then(|used| used.outcome.clone());
+            let answer_position = Some(event.position);
+            let logged = intent.map(|intent| LoggedOutcome { outcome, answer_position, ..intent });
+            settle(known, &key, logged);
         }
     }
 }

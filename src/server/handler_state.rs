@@ -16,8 +16,8 @@ use crate::http::admin::state::{Forwarding, Receiving};
 use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
-    AccessRecorder, AdminState, CallbackState, EventStreams, Limit, Lookups, MessageSender,
-    MetricsRegistry, QuarantineRecheck,
+    AccessRecorder, AdminState, CallbackState, EventStreams, Limit, Lookups, MetricsRegistry,
+    QuarantineRecheck, Sender,
 };
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
@@ -32,7 +32,7 @@ pub struct BackgroundParts {
     /// The background verification; `None` if there is none.
     pub verifying: Option<background::Handle>,
     /// Sends messages; `None` if the server sends none.
-    pub sending: Option<MessageSender>,
+    pub sending: Option<Sender>,
     /// The metrics of reconciliation.
     pub reconciled: ReconcileMetrics,
     /// The metrics of fetched subaccounts.

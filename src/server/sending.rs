@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use crate::config::{ServerConfig, Settings};
 use crate::domain::AccountSid;
-use crate::http::{MessageSender, SendingAccount};
+use crate::http::{Sender, SendingAccount};
 use crate::twilio_api::{Client, RequestLimits};
 
 /// `None` if no TLS client can be made because the system has no certificates; the server still
 /// receives callbacks.
-pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<MessageSender>> {
+pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<Sender>> {
     settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
     let client = match Client::new(&base_url, timeout, RequestLimits::new(u64::MAX, || false)) {
@@ -22,7 +22,7 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<M
     };
     settings.credentials(None)?;
     let settings = settings.clone();
-    Ok(Some(MessageSender::new(
+    Ok(Some(Sender::new(
         client,
         Box::new(move |named| {
             sender(&settings, named).map_err(|error| {

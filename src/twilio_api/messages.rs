@@ -11,6 +11,9 @@ const PAGE_SIZE: &str = "1000";
 /// The version of the API, which is part of every path.
 const VERSION: &str = "/2010-04-01";
 
+/// The end of the path of feedback.
+const FEEDBACK: &str = "/Feedback.json";
+
 /// A period of time for a list of messages, by when they were sent, in GMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentWindow {
@@ -31,17 +34,18 @@ pub fn message_url(account_sid: &AccountSid, message_sid: &MessageSid) -> String
     format!("{VERSION}/Accounts/{account_sid}/Messages/{message_sid}.json")
 }
 
-impl Client {
-    /// Creates a message from a form (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
-    pub fn create(
-        &self,
-        who: &Credentials,
-        account_sid: &AccountSid,
-        form: &[u8],
-    ) -> Result<ApiResponse, RequestError> {
-        self.post(who, &messages_url(account_sid), form)
-    }
+/// The path of the feedback on one message.
+pub fn feedback_url(account_sid: &AccountSid, message_sid: &MessageSid) -> String {
+    let (account_sid, message_sid) = (in_path(account_sid.as_str()), in_path(message_sid.as_str()));
+    format!("{VERSION}/Accounts/{account_sid}/Messages/{message_sid}{FEEDBACK}")
+}
 
+/// True if a URL is that of feedback.
+pub fn is_feedback_url(url: &str) -> bool {
+    url.ends_with(FEEDBACK)
+}
+
+impl Client {
     /// Fetches one message.
     pub fn fetch(
         &self,

@@ -1,5 +1,5 @@
 //! Client of Twilio's REST API: create, fetch and list messages
-//! (<https://www.twilio.com/docs/messaging/api/message-resource>), and list accounts.
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>), report feedback, and list accounts.
 //!
 //! Every call blocks, has a timeout, and returns Twilio's response unchanged.
 
@@ -16,7 +16,7 @@ pub use self::accounts_page::{AccountStatus, AccountsPage, FIRST_ACCOUNTS_PAGE, 
 pub use self::client::{ANSWER_TIMEOUT, Client};
 pub use self::error::{ApiError, RequestError};
 pub use self::limits::RequestLimits;
-pub use self::messages::{SentWindow, message_url, messages_url};
+pub use self::messages::{SentWindow, feedback_url, is_feedback_url, message_url, messages_url};
 pub use self::page::{Page, PageError};
 use crate::domain::event::Headers;
 

@@ -97,7 +97,8 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
     }
 }
 
-fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
+/// Says that a message SID is not enough, and what to add.
+pub fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
     let describe = |sid: &AccountSid| printable(&names.describe(sid.as_str())).into_owned();
     let names: Vec<_> = accounts.iter().map(describe).collect();
     format!(

@@ -1,5 +1,6 @@
 //! Code shared by several commands: opening the ledger, filters, output, and requests to a running server.
 
+pub mod attempt;
 pub mod event_table;
 pub mod flags;
 pub mod http_client;

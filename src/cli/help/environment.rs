@@ -26,6 +26,15 @@ pub fn environment(path: &str) -> Vec<Variable> {
         }
         "config" | "config show" => environment("serve").into_iter().chain(pager()).collect(),
         "reconcile" => environment("send").into_iter().chain(of(&[&config::TIME_ZONE])).collect(),
+        "feedback" => {
+            let further = config::API_VARIABLES.map(Variable::from);
+            account
+                .into_iter()
+                .chain(of(&[&config::DATABASE, &config::RULE]))
+                .chain(of(&api))
+                .chain(further)
+                .collect()
+        }
         "send" => {
             let further = config::API_VARIABLES.map(Variable::from);
             account.into_iter().chain(of(&callbacks)).chain(of(&api)).chain(further).collect()

@@ -158,6 +158,16 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "delivery-ledger send --from whatsapp:+15017250604 --to whatsapp:+15558675310 --content-sid HX0123456789abcdef0123456789abcdef",
             ),
         ],
+        "feedback" => &[
+            (
+                "The recipient has entered the code",
+                "delivery-ledger feedback SM0123456789abcdef0123456789abcdef confirmed",
+            ),
+            (
+                "A message that this ledger does not know, of another account",
+                "delivery-ledger feedback SM0123456789abcdef0123456789abcdef unconfirmed --account-sid shop-eu",
+            ),
+        ],
         "reconcile" => &[
             ("What would be fetched", "delivery-ledger reconcile --dry-run"),
             (

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::messages::send_message::SendProblemDetails;
-use super::messages::{find, list, message, send_message};
+use super::messages::send_request::SendProblemDetails;
+use super::messages::{feedback, find, list, message, send_message};
 use super::{checks, events, exports, health, jobs, metrics, quarantine, reports, targets};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
@@ -28,6 +28,7 @@ use crate::wire::written_time::ZoneName;
         message::one,
         list::messages,
         send_message::send,
+        feedback::report,
         find::find,
         events::page,
         events::one,

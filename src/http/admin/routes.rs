@@ -3,7 +3,7 @@
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
-use super::messages::{find, list, message, send_message};
+use super::messages::{feedback, find, list, message, send_message};
 use super::{
     checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports, targets,
 };
@@ -22,6 +22,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(messages_resource())
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
+        .service(post("/v1/messages/{sid}/feedback", feedback::report))
         .service(get("/v1/checks", checks::checks))
         .service(get("/v1/targets", targets::targets))
         .service(post("/v1/quarantine/recheck", quarantine::recheck))

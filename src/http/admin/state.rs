@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::checks::health_checks::HealthChecks;
 use super::messages::find::limit::Lookups;
-use super::messages::message_sender::MessageSender;
+use super::messages::sender::Sender;
 use super::metrics::registry::MetricsRegistry;
 use super::quarantine::recheck::QuarantineRecheck;
 use crate::domain::Timestamp;
@@ -99,7 +99,7 @@ pub struct AdminState {
     /// The jobs, running and finished.
     pub jobs: Jobs,
     /// `None` if this server sends no messages.
-    pub sending: Option<MessageSender>,
+    pub sending: Option<Sender>,
     /// The metrics of this process.
     pub metrics: MetricsRegistry,
     /// The host names that requests may be addressed to, besides the loopback ones.

@@ -36,6 +36,11 @@ impl FromRequest for Redaction {
 }
 
 impl Redaction {
+    /// For a client that may act, such as send, but perhaps not read.
+    pub fn of(scope: Scope) -> Self {
+        Redaction(scope.visibility)
+    }
+
     /// Whether addresses are masked.
     pub fn is_masked(self) -> bool {
         self.0 != Visibility::Full

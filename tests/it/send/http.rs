@@ -74,7 +74,7 @@ fn an_idempotency_key_creates_one_message_across_restarts() {
     other["body"] = json!("another text");
     let refused = post(&app, Some("order-17"), other);
     assert_eq!(refused.code, 422);
-    assert_eq!(refused.json()["detail"], "this Idempotency-Key was used for another message");
+    assert_eq!(refused.json()["detail"], "this Idempotency-Key was used for another request");
     assert_eq!(post(&app, Some("order-18"), hello()).code, 201);
     assert_eq!(twilio.made().len(), 2);
 }

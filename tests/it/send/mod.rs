@@ -1,7 +1,9 @@
-//! Sending messages: the requests to Twilio, the events in the log, and that nothing is sent twice.
+//! Sending messages and feedback: the requests to Twilio, the events in the log, and that nothing is sent twice.
 
 mod command;
 mod connection;
+mod feedback;
+mod feedback_http;
 mod http;
 
 use std::process::Output;

@@ -114,11 +114,15 @@ pub async fn find(
 }
 
 impl MessageParameters {
+    /// The message of this account, as of now.
+    pub fn of_account(account_sid: Option<String>) -> Self {
+        Self { account_sid, ..Self::default() }
+    }
+
     /// The same as of now; `None` if it is already.
     pub fn now(&self) -> Option<Self> {
         let is_earlier = self.as_of_position.is_some() || self.as_of.is_some();
-        let account_sid = self.account_sid.clone();
-        is_earlier.then(|| Self { account_sid, ..Self::default() })
+        is_earlier.then(|| Self::of_account(self.account_sid.clone()))
     }
 
     /// The requested account.

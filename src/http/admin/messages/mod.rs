@@ -1,7 +1,9 @@
-//! Messages: a list of them, one of them, searching by number, and sending.
+//! Messages: a list of them, one of them, searching by number, sending, and feedback.
 
+pub(super) mod feedback;
 pub mod find;
 pub mod list;
 pub mod message;
-pub mod message_sender;
 pub(super) mod send_message;
+pub(super) mod send_request;
+pub mod sender;

@@ -1,5 +1,5 @@
-//! Sends messages for HTTP clients: logs the intent, calls Twilio, and logs the response. A message
-//! with an idempotency key is sent once.
+//! Makes requests to Twilio for HTTP clients: logs the intent, calls Twilio, and logs the response. A
+//! request with an idempotency key is made once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::limits::Limit;
 use crate::http::send_problem::{Reason, SendProblem};
 use crate::send::idempotency::{IdempotencyKeys, Lookup, request_hash};
-use crate::send::{Attempt, Draft, SendOutcome, note};
+use crate::send::{Attempt, Done, LoggedOutcome, Request, SendKind, SendOutcome, note};
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio_api::{ApiResponse, Client, Credentials, RequestError, RequestLimits};
@@ -38,9 +38,9 @@ pub enum SendingAccount {
     Unknown(String),
 }
 
-/// Sends messages and logs their outcome.
+/// Makes requests and logs their outcome.
 #[derive(Clone)]
-pub struct MessageSender {
+pub struct Sender {
     client: Client,
     find_account: Arc<FindAccount>,
     status_callback: Option<String>,
@@ -49,8 +49,8 @@ pub struct MessageSender {
     stopping: Arc<AtomicBool>,
 }
 
-/// A message that is ready to be sent.
-pub struct SendRequest {
+/// A request that is ready to be made.
+pub struct PreparedRequest {
     attempt: Attempt,
     credentials: Credentials,
     key: Option<IdempotencyKey>,
@@ -60,21 +60,37 @@ pub struct SendRequest {
 #[derive(Clone)]
 struct IdempotencyKey {
     key: String,
-    /// Distinguishes a retry from another message with the same key.
+    /// Distinguishes a retry from another request with the same key.
     request_hash: String,
 }
 
 /// The result of a request.
 pub struct SendResult {
-    /// Connects the intent in the log with its outcome.
-    pub send_id: String,
-    /// What Twilio answered.
-    pub outcome: SendOutcome,
+    kind: SendKind,
+    /// What came of it, and where it is in the log.
+    pub logged: LoggedOutcome,
     /// True if this is the outcome of an earlier request with the same key.
     pub replayed: bool,
 }
 
-impl MessageSender {
+impl SendResult {
+    /// What Twilio has done, or the problem that it has not.
+    pub fn done(&self) -> Result<&Done, Problem> {
+        let kind = self.kind;
+        let reason = match &self.logged.outcome {
+            SendOutcome::Done(done) => return Ok(done),
+            SendOutcome::Refused { status_code, code, message } => {
+                let (status_code, code, message) = (*status_code, *code, message.clone());
+                Reason::Refused { kind, status_code, code, message }
+            }
+            SendOutcome::NotSent(reason) => Reason::NotSent(reason.clone()),
+            SendOutcome::Unknown(reason) => Reason::Unknown { kind, reason: reason.clone() },
+        };
+        Err(Problem::Send(SendProblem { send_id: Some(self.logged.send_id.clone()), reason }))
+    }
+}
+
+impl Sender {
     /// A sender for these accounts. `status_callback` is the URL for messages that name none.
     pub fn new(
         client: Client,
@@ -101,24 +117,22 @@ impl MessageSender {
         self.status_callback.clone()
     }
 
-    /// Checks a message and takes a permit to send it.
+    /// Takes a permit to make a request, and notes its key.
     pub fn prepare(
         &self,
-        (account_sid, credentials): (AccountSid, Credentials),
-        draft: Draft,
-        keep_content: bool,
+        request: Request,
+        credentials: Credentials,
         key: Option<String>,
-    ) -> Result<SendRequest, Problem> {
-        let request_hash = request_hash(&credentials, &account_sid, &draft);
-        let attempt = Attempt::new(&self.client, &account_sid, draft, keep_content);
-        let mut attempt = attempt.map_err(|bad| unprocessable(bad.to_string()))?;
+    ) -> Result<PreparedRequest, Problem> {
+        let request_hash = request_hash(&credentials, &request);
+        let mut attempt = Attempt::new(&self.client, request);
         let key = key.map(|key| IdempotencyKey { key, request_hash });
         if let Some(IdempotencyKey { key, request_hash }) = &key {
             let notes = [(note::IDEMPOTENCY_KEY, key), (note::REQUEST_HASH, request_hash)];
             attempt =
                 attempt.with_notes(notes.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
-        Ok(SendRequest { attempt, credentials, key, _permit: self.limit.acquire()? })
+        Ok(PreparedRequest { attempt, credentials, key, _permit: self.limit.acquire()? })
     }
 
     /// The account with this SID, or the default account.
@@ -130,75 +144,76 @@ impl MessageSender {
         }
     }
 
-    /// Sends the message, unless an earlier request with its key did.
+    /// Makes the request, unless an earlier one with its key was the same.
     pub async fn execute(
         self,
-        request: SendRequest,
+        request: PreparedRequest,
         store: Arc<dyn Store>,
         writer: Writer,
     ) -> Result<SendResult, Problem> {
-        let send_id = request.attempt.send_id.to_string();
+        let kind = request.attempt.kind();
         if let Some(earlier) = self.claim(&request, store).await? {
-            return Ok(earlier);
+            return Ok(SendResult { kind, logged: earlier, replayed: true });
         }
-        let outcome = self.send(&request, &writer).await;
+        let logged = self.send(&request, &writer).await;
         if let Some(IdempotencyKey { key, .. }) = &request.key {
-            let outcome = outcome.as_ref().map_or_else(
-                |problem| SendOutcome::NotSent(problem.to_string()),
-                SendOutcome::clone,
-            );
-            self.keys.settle(key, outcome);
+            self.keys.settle(key, logged.as_ref().ok().cloned());
         }
-        Ok(SendResult { send_id, outcome: outcome?, replayed: false })
+        Ok(SendResult { kind, logged: logged?, replayed: false })
     }
 
-    /// The result of an earlier request with the same key; `None` if the message has to be sent.
+    /// The outcome of an earlier request with the same key; `None` if the request has to be made.
     async fn claim(
         &self,
-        request: &SendRequest,
+        request: &PreparedRequest,
         store: Arc<dyn Store>,
-    ) -> Result<Option<SendResult>, Problem> {
+    ) -> Result<Option<LoggedOutcome>, Problem> {
         let Some(IdempotencyKey { key, request_hash }) = request.key.clone() else {
             return Ok(None);
         };
-        let (keys, send_id) = (Arc::clone(&self.keys), request.attempt.send_id.to_string());
+        let keys = Arc::clone(&self.keys);
         let now = Timestamp::from(OffsetDateTime::now_utc());
-        let claim = on_a_thread(move || keys.claim(&*store, &key, (&send_id, &request_hash), now));
+        let claim = on_a_thread(move || keys.claim(&*store, &key, &request_hash, now));
         match claim.await.ok_or(Problem::Internal)?? {
             Lookup::New => Ok(None),
-            Lookup::Done { send_id, outcome } => {
-                Ok(Some(SendResult { send_id, outcome, replayed: true }))
-            }
+            Lookup::Done(outcome) => Ok(Some(outcome)),
             Lookup::InFlight => Err(Problem::Conflict(
-                "the message with this Idempotency-Key is being sent; ask again".to_owned(),
+                "the request with this Idempotency-Key is still being made; ask again".to_owned(),
             )),
             Lookup::OtherRequest => {
-                Err(unprocessable("this Idempotency-Key was used for another message"))
+                Err(unprocessable("this Idempotency-Key was used for another request"))
             }
         }
     }
 
     /// Logs the intent, calls Twilio, and logs the response. An error means that nothing was sent.
-    async fn send(&self, request: &SendRequest, writer: &Writer) -> Result<SendOutcome, Problem> {
-        let intent = writer.append(request.attempt.intent());
-        match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
-            Ok(Ok(_position)) => {}
-            Ok(Err(error)) => return Err(Problem::NotStored(error)),
+    async fn send(
+        &self,
+        request: &PreparedRequest,
+        writer: &Writer,
+    ) -> Result<LoggedOutcome, Problem> {
+        let attempt = &request.attempt;
+        let intent = tokio::time::timeout(DURABLE_TIMEOUT, writer.append(attempt.intent()));
+        let intent_position = match intent.await {
+            Ok(position) => position.map_err(Problem::NotStored)?,
             Err(_) => {
                 // The intent may still be stored, so also log that nothing was sent.
-                let stopped = request.attempt.answer(&Err(RequestError::Stopped));
+                let stopped = attempt.answer(&Err(RequestError::Stopped));
                 actix_web::rt::spawn(append(writer.clone(), stopped));
                 return Err(Problem::NotDurableInTime);
             }
-        }
+        };
         let answer = self.call_twilio(request).await;
-        let outcome = SendOutcome::from_result(&answer);
-        append(writer.clone(), request.attempt.answer(&answer)).await;
-        Ok(outcome)
+        Ok(LoggedOutcome {
+            send_id: attempt.send_id.to_string(),
+            outcome: SendOutcome::from_result(attempt.kind(), &answer),
+            intent_position,
+            answer_position: append(writer.clone(), attempt.answer(&answer)).await,
+        })
     }
 
     /// Calls Twilio and waits for the response without a timeout.
-    async fn call_twilio(&self, request: &SendRequest) -> Result<ApiResponse, RequestError> {
+    async fn call_twilio(&self, request: &PreparedRequest) -> Result<ApiResponse, RequestError> {
         let (until, stopping) = (Instant::now() + RETRY_FOR, self.stop_flag());
         let stop = move || stopping.load(Ordering::Relaxed) || Instant::now() > until;
         let client =
@@ -221,14 +236,18 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     result.await.ok()
 }
 
-/// Logs the outcome of a message. The client gets its response even if that fails: the message exists.
-async fn append(writer: Writer, event: NewEvent) {
-    if let Err(error) = writer.append(event).await {
-        tracing::error!(%error, "the outcome of a sent message could not be logged");
-    }
+/// Logs the outcome of a request and returns its position. The client gets its response even if that fails:
+/// Twilio has done what it has done.
+async fn append(writer: Writer, event: NewEvent) -> Option<Position> {
+    let appended = writer.append(event).await;
+    appended
+        .inspect_err(|error| {
+            tracing::error!(%error, "the outcome of a request to Twilio could not be logged");
+        })
+        .ok()
 }
 
-/// The problem for a message that cannot be sent.
+/// The problem for a request that cannot be made.
 pub fn unprocessable(detail: impl Into<String>) -> Problem {
     not_sent(Reason::Unprocessable(detail.into()))
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use self::recheck::{RecheckOutcome, RecheckRequest};
 use crate::http::admin::jobs::StartFailures;
-use crate::http::admin::messages::send_message::require_json;
+use crate::http::admin::messages::send_request::require_json;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::tokens::{Scope, Visibility};
 use crate::http::body::{self, BodyBudget};
