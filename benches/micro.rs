@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use delivery_ledger::domain::BodyKind;
+use delivery_ledger::domain::message::event_ref::Fingerprint;
 use delivery_ledger::domain::message::lifecycle::Incoming;
 use delivery_ledger::domain::{AccountSid, Lifecycle, Rule, Timestamp};
 use delivery_ledger::simulate::{Callback, Signer};
@@ -69,8 +70,12 @@ fn fold(criterion: &mut Criterion) {
             let mut lifecycle = Lifecycle::new(Rule::default(), at);
             for (reported, position) in readings.iter().zip(1..) {
                 let reported = reported.clone();
-                let arrival =
-                    Incoming { position, received_at: at, fingerprint: position, reported };
+                let arrival = Incoming {
+                    position,
+                    received_at: at,
+                    fingerprint: Fingerprint::of_content(position),
+                    reported,
+                };
                 let mut by_content = |a: u64, b: u64| Ok::<_, Infallible>(a.cmp(&b));
                 let folded = lifecycle.apply(arrival, &mut by_content);
                 assert!(folded.is_ok());

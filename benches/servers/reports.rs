@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use delivery_ledger::domain::country::Country;
+use delivery_ledger::domain::message::event_ref::Fingerprint;
 use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::domain::message::lifecycle::Incoming;
 use delivery_ledger::domain::message::status_reported::Direction;
-use delivery_ledger::domain::message::status_reported::{Addressing, Doubt};
+use delivery_ledger::domain::message::status_reported::{Addressing, Arrival, Doubt};
 use delivery_ledger::domain::message::tags::Tags;
 use delivery_ledger::domain::rollup::Hour;
 use delivery_ledger::domain::time::zone::Zone;
@@ -168,13 +169,15 @@ fn message(number: u64, messages: u64) -> Message {
             imported: false,
             created_at: None,
             tags: tags.clone(),
+            arrival: Arrival::Callback,
+            details: None,
             doubt: Doubt::default(),
             labels: Vec::new(),
         };
         let arrival = Incoming {
             position: 3 * number + 1 + place as u64,
             received_at: Timestamp::from_micros(at),
-            fingerprint: rng.u64(..),
+            fingerprint: Fingerprint::of_content(rng.u64(..)),
             reported,
         };
         let mut no_ties = |_, _| Ok::<_, std::convert::Infallible>(std::cmp::Ordering::Equal);

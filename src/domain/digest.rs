@@ -7,6 +7,8 @@ use siphasher::sip::SipHasher24;
 
 use super::event::{Erased, NewEvent, RecordedEvent};
 use super::hash::Hash;
+use super::message::event_ref::{EventRef, Fingerprint};
+use super::message::status_reported::StatusReported;
 
 /// Opens the encoding of an event's content, so that no other kind of bytes can be taken for it.
 const CONTENT_V1: &[u8] = b"delivery-ledger content 1\n";
@@ -92,10 +94,14 @@ impl Digester {
     }
 }
 
-/// Equal for duplicates: idempotency token (or none), query and body are the same. SipHash-2-4 with a key
-/// of zeros is enough to distinguish the few events of one message.
-pub fn fingerprint(event: &NewEvent) -> u64 {
+/// Equal for duplicates: idempotency token (or none), query and body are the same, or the ids of two
+/// CloudEvents are. SipHash-2-4 with a key of zeros is enough to distinguish the few events of one message.
+pub fn fingerprint(event: &NewEvent, cloud_event_id: Option<&str>) -> Fingerprint {
     let mut hasher = SipHasher24::new();
+    if let Some(id) = cloud_event_id {
+        hasher.write(id.as_bytes());
+        return Fingerprint::of_cloud_event(hasher.finish());
+    }
     let token = event.idempotency_token();
     for part in [token.unwrap_or_default(), event.query().as_bytes()] {
         // The length first, so that no part can reach into the next.
@@ -104,7 +110,17 @@ pub fn fingerprint(event: &NewEvent) -> u64 {
     }
     hasher.write(&[u8::from(token.is_some())]);
     hasher.write(&event.body);
-    hasher.finish()
+    Fingerprint::of_content(hasher.finish())
+}
+
+/// The reference by which a message remembers an event that reports this of it.
+pub fn event_ref(event: &RecordedEvent, reported: &StatusReported) -> EventRef {
+    EventRef {
+        position: event.position,
+        fingerprint: fingerprint(event, reported.cloud_event_id()),
+        subject: reported.subject(),
+        status: reported.status,
+    }
 }
 
 /// Builds an unambiguous encoding: everything of variable length is preceded by that length.

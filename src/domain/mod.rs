@@ -2,6 +2,7 @@
 //! clock, SQL or HTTP.
 
 pub mod account_names;
+pub mod carrier;
 pub mod channel;
 pub mod country;
 pub mod digest;
@@ -10,6 +11,7 @@ pub mod event;
 pub mod hash;
 pub mod media_type;
 pub mod message;
+pub mod price;
 pub mod rollup;
 pub mod rule;
 pub mod sid;

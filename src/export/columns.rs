@@ -17,8 +17,10 @@ pub enum ColumnKind {
     Time,
     /// A list, as its members joined by blanks.
     List,
-    /// A status and the moment of its first arrival each: one cell in CSV, a column each in Parquet.
-    Times,
+    /// A decimal number as text.
+    Decimal,
+    /// A status and a moment each: one cell in CSV, a column each in Parquet, whose name has this end.
+    Times(&'static str),
     /// Names, each with its values: JSON in CSV, a map in Parquet.
     Tags,
     /// What has no flat form, as JSON.
@@ -51,7 +53,7 @@ pub const MESSAGES: &[Column] = &[
     column("raw_dlr_done_date", ColumnKind::Text),
     column("first_received_at", ColumnKind::Time),
     column("last_received_at", ColumnKind::Time),
-    column("status_times", ColumnKind::Times),
+    column("status_times", ColumnKind::Times("_at")),
     column("events", ColumnKind::Integer),
     column("duplicates", ColumnKind::Integer),
     column("late", ColumnKind::Integer),
@@ -63,10 +65,22 @@ pub const MESSAGES: &[Column] = &[
     column("country", ColumnKind::Text),
     column("time_to_sent_ms", ColumnKind::Integer),
     column("sent_to_delivered_ms", ColumnKind::Integer),
+    column("occurred_times", ColumnKind::Times("_occurred_at")),
+    column("occurred_at", ColumnKind::Time),
+    column("segments", ColumnKind::Integer),
+    column("price", ColumnKind::Decimal),
+    column("currency", ColumnKind::Text),
+    column("mcc", ColumnKind::Text),
+    column("mnc", ColumnKind::Text),
+    column("carrier", ColumnKind::Text),
+    column("clicks", ColumnKind::Integer),
+    column("first_clicked_at", ColumnKind::Time),
+    column("previews", ColumnKind::Integer),
+    column("feedback", ColumnKind::Text),
 ];
 
 /// Of events. As in the JSON, `body` or `body_base64` is empty; `message`, `content` and `erased_by` are
-/// empty unless the event is erased. The last five are what the event reports of its message.
+/// empty unless the event is erased. The last six are what the event reports of its message.
 pub const EVENTS: &[Column] = &[
     column("position", ColumnKind::Integer),
     column("event_id", ColumnKind::Text),
@@ -90,6 +104,7 @@ pub const EVENTS: &[Column] = &[
     column("from", ColumnKind::Text),
     column("to", ColumnKind::Text),
     column("tags", ColumnKind::Tags),
+    column("occurred_at", ColumnKind::Time),
 ];
 
 const fn column(name: &'static str, kind: ColumnKind) -> Column {
@@ -124,7 +139,7 @@ impl FlatColumn {
     /// The columns of this content: its fields, the time of each status if it has them, and a column for
     /// each of these tags.
     pub fn all(columns: &[Column], tags: &[String]) -> Vec<Self> {
-        let has_times = columns.iter().any(|column| column.kind == ColumnKind::Times);
+        let has_times = columns.iter().any(|column| matches!(column.kind, ColumnKind::Times(_)));
         let times = Status::ALL.into_iter().filter(|_| has_times);
         columns
             .iter()

@@ -69,7 +69,7 @@ impl RowWriter for Xlsx<'_> {
             let number = text.parse::<f64>().ok();
             let time = Timestamp::parse(&text).and_then(serial_date);
             match (column.kind(), number, time) {
-                (ColumnKind::Integer, Some(number), _) => {
+                (ColumnKind::Integer | ColumnKind::Decimal, Some(number), _) => {
                     sheet.write_number(self.rows, index, number)
                 }
                 (ColumnKind::Boolean, ..) => sheet.write_boolean(self.rows, index, text == "true"),

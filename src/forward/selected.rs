@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::digest::{Digester, Sids, fingerprint};
+use crate::domain::digest::{Digester, Sids, event_ref};
 use crate::domain::message::effect::effect_after;
 use crate::domain::message::event_ref::EventRef;
 use crate::domain::{
@@ -99,7 +99,8 @@ struct Candidate {
     event: RecordedEvent,
     account_sid: Option<AccountSid>,
     key: Option<MessageKey>,
-    status: Option<Status>,
+    /// `None` if the event reports nothing of a message.
+    this: Option<EventRef>,
     order_key: OrderKey,
     reported: &'static str,
 }
@@ -122,11 +123,11 @@ impl Candidate {
             return None;
         }
         let account_sid = reading.account_sid.as_deref().and_then(AccountSid::parse);
-        let status = reading.reported.as_ref().and_then(|reported| reported.status);
+        let this = reading.reported.as_ref().map(|reported| event_ref(&event, reported));
         let key = reading.reported.as_ref().and(reading.message_key());
         let order_key = order_key(event.position, &reading);
         let reported = reading.reported.as_ref().map_or("", name_of_status);
-        Some(Self { account_sid, key, status, order_key, reported, event })
+        Some(Self { account_sid, key, this, order_key, reported, event })
     }
 
     fn describe(
@@ -135,15 +136,13 @@ impl Candidate {
         messages: &HashMap<MessageKey, Option<Message>>,
         with_message: bool,
     ) -> SelectedEvent {
-        let Self { event, account_sid, key, status, order_key, reported } = self;
+        let Self { event, account_sid, key, this, order_key, reported } = self;
         let message = key.and_then(|key| messages.get(&key)).and_then(Option::as_ref);
-        let about = message.map(|message| {
+        let about = message.zip(this).map(|(message, this)| {
             let history = &message.lifecycle.history;
             let earlier: Vec<_> =
                 history.iter().filter(|it| it.position < event.position).copied().collect();
-            let this =
-                EventRef { position: event.position, fingerprint: fingerprint(&event), status };
-            let statuses = earlier.iter().map(|earlier| earlier.status).chain([status]);
+            let statuses = earlier.iter().map(|earlier| earlier.status).chain([this.status]);
             AboutMessage {
                 status: statuses.max_by_key(|status| rule.rank(*status)).flatten(),
                 effect: effect_after(&earlier, this),

@@ -20,7 +20,7 @@ use crate::twilio::resource::members;
 
 /// The members that an exported event can have. The last five are what it reports of its message, which the
 /// body says as well: they are not read.
-const MEMBERS: [&str; 23] = [
+const MEMBERS: [&str; 24] = [
     "position",
     "event_id",
     "received_at",
@@ -44,6 +44,7 @@ const MEMBERS: [&str; 23] = [
     "from",
     "to",
     "tags",
+    "occurred_at",
 ];
 
 /// Headers that no log contains.

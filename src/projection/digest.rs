@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::digest::Encoding;
 use crate::domain::hash::Hash;
+use crate::domain::message::click::Click;
+use crate::domain::message::details::{Details, FeedbackOutcome, KnownDetails};
 use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Addressing;
@@ -15,7 +17,7 @@ use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
 /// Prefix of the encoding; a different encoding gets a different number.
-const PROJECTION_V3: &[u8] = b"delivery-ledger projection 3\n";
+const PROJECTION_V4: &[u8] = b"delivery-ledger projection 4\n";
 
 /// How many messages are read into memory at a time.
 pub(super) const PAGE_MESSAGES: usize = 1000;
@@ -31,7 +33,7 @@ impl ProjectionDigest {
     /// A digest for this rule, without messages yet.
     pub fn new(rule: Rule) -> Self {
         let mut encoding = Encoding::default();
-        encoding.restart(PROJECTION_V3).text(rule.name());
+        encoding.restart(PROJECTION_V4).text(rule.name());
         Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
@@ -108,17 +110,43 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
         encoding.text(name).text(value);
     }
     encoding.number(evidence.tags.has_dropped().into());
+    add_details(encoding, &evidence.details);
     let Counts { events, duplicates, late, unrecognised } = *counts;
     encoding.number(events).number(duplicates).number(late).number(unrecognised);
     encoding.count(history.len());
     for trace in history {
-        encoding.number(trace.position).number(trace.fingerprint);
+        encoding.number(trace.position).number(trace.fingerprint.bits());
     }
 }
 
+/// Adds 0, or 1 and the details if any are known.
+fn add_details(encoding: &mut Encoding, details: &Details) {
+    encoding.count(details.known().iter().len());
+    let Some(known) = details.known() else { return };
+    let KnownDetails { occurred_times, segments, price, carrier, clicks, feedback } = known;
+    encoding.count(occurred_times.iter().len());
+    for (status, at) in occurred_times.iter() {
+        encoding.text(status.name()).number(at.micros() as u64);
+    }
+    encoding.number(segments.map_or(0, u64::from));
+    encoding.optional(price.as_ref().map(|price| price.currency.as_str()));
+    encoding.number(price.map_or(0, |price| price.amount.billionths() as u64));
+    let carrier = carrier.as_ref();
+    encoding.optional(carrier.map(|of| of.carrier.mcc()));
+    encoding.optional(carrier.map(|of| of.carrier.mnc()));
+    add_status(encoding, carrier.and_then(|of| of.status));
+    encoding.count(clicks.iter().len());
+    for Click { at, id, is_preview } in clicks.iter() {
+        encoding.count(at.iter().len()).number(at.map_or(0, |at| at.micros() as u64));
+        encoding.number(id).number(is_preview.into());
+    }
+    encoding.optional(feedback.map(FeedbackOutcome::name));
+}
+
 fn add_kinds(encoding: &mut Encoding, kinds: EventKinds) {
-    let EventKinds { outbound, inbound, real, imported, created_at } = kinds;
-    for is in [outbound, inbound, real, imported] {
+    let EventKinds { outbound, inbound, real, imported, by_callback, by_stream, created_at } =
+        kinds;
+    for is in [outbound, inbound, real, imported, by_callback, by_stream] {
         encoding.number(is.into());
     }
     encoding.number(created_at.map_or(0, |at| at.micros() as u64));

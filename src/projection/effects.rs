@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::message_query::TAIL_EVENTS_MAX;
-use crate::domain::digest::fingerprint;
+use crate::domain::digest::event_ref;
 use crate::domain::message::effect::effect_after;
 use crate::domain::message::lifecycle::EventRef;
 use crate::domain::{AccountSid, Effect, MessageKey, MessageSid, Position, RecordedEvent};
@@ -97,6 +97,5 @@ fn reference(
         account_sid: reading.account_sid.as_deref().and_then(AccountSid::parse),
         message_sid: MessageSid::parse(reading.message_sid.as_deref()?)?,
     };
-    let (position, fingerprint) = (event.position, fingerprint(event));
-    Some((key, EventRef { position, fingerprint, status: reported.status }))
+    Some((key, event_ref(event, reported)))
 }

@@ -48,7 +48,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         let arrival = Incoming {
             position: event.position,
             received_at: event.received_at,
-            fingerprint: fingerprint(&event),
+            fingerprint: fingerprint(&event, reported.cloud_event_id()),
             reported: reported.clone(),
         };
         let mut by_content = |a: Position, b: Position| {

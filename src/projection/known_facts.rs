@@ -1,4 +1,4 @@
-//! Known facts: statuses and error codes of messages that are in the log, or about to be, but perhaps not
+//! Known facts: statuses, error codes and details of messages that are in the log, or about to be, but perhaps not
 //! yet in the views.
 //!
 //! Imports and reconciliation use them, together with the views, to append only what is new.
@@ -19,9 +19,9 @@ type Fact = [u8; 16];
 /// Whether an event adds to the known facts of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
-    /// It reports a status or an error code for the first time.
+    /// It reports a status, an error code or a detail for the first time.
     New,
-    /// Earlier events have reported the same status and error code.
+    /// Earlier events have reported the same.
     Known,
     /// It is not about a message, or reports nothing of it.
     NoReport,
@@ -85,11 +85,16 @@ impl KnownFacts {
     /// Like [`Evidence::contains`](crate::domain::message::lifecycle::Evidence::contains), for these facts.
     fn has(&self, key: &MessageKey, reported: &StatusReported) -> bool {
         let has = |status, code| self.facts.contains(&fact(key, status, code));
-        match (reported.status, reported.error_code) {
-            // Any status shows that the message is known, so an unrecognised word adds nothing.
-            (None, None) => has(None, None) || Status::ALL.iter().any(|it| has(Some(*it), None)),
-            (status, code) => has(status, code),
-        }
+        let has_details =
+            details(reported).all(|detail| self.facts.contains(&fact_of_detail(key, &detail)));
+        has_details
+            && match (reported.status, reported.error_code) {
+                // Any status shows that the message is known, so an unrecognised word adds nothing.
+                (None, None) => {
+                    has(None, None) || Status::ALL.iter().any(|it| has(Some(*it), None))
+                }
+                (status, code) => has(status, code),
+            }
     }
 
     fn insert_facts(&mut self, key: &MessageKey, reported: &StatusReported) {
@@ -97,17 +102,44 @@ impl KnownFacts {
         if let code @ Some(_) = reported.error_code {
             self.facts.insert(fact(key, reported.status, code));
         }
+        for detail in details(reported) {
+            self.facts.insert(fact_of_detail(key, &detail));
+        }
     }
 }
 
+/// The details in a report, each as its name and value.
+fn details(reported: &StatusReported) -> impl Iterator<Item = String> {
+    let details = reported.details.as_deref();
+    let segments = details.and_then(|details| details.segments);
+    let price = details.and_then(|details| details.price);
+    let sent_at = details.and_then(|details| details.sent_at);
+    let price = price.map(|price| format!("price {} {}", price.amount, price.currency.as_str()));
+    [
+        segments.map(|segments| format!("segments {segments}")),
+        price,
+        sent_at.map(|at| format!("sent {at}")),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn fact_of_detail(key: &MessageKey, detail: &str) -> Fact {
+    hashed(key, detail, u32::MAX)
+}
+
 fn fact(key: &MessageKey, status: Option<Status>, code: Option<ErrorCode>) -> Fact {
+    hashed(key, status.map_or("", Status::name), code.map_or(u32::MAX, ErrorCode::number))
+}
+
+fn hashed(key: &MessageKey, what: &str, code: u32) -> Fact {
     let account_sid = key.account_sid.as_ref().map_or("", AccountSid::as_str);
     let mut hash = Sha256::new();
-    for text in [account_sid, key.message_sid.as_str(), status.map_or("", Status::name)] {
+    for text in [account_sid, key.message_sid.as_str(), what] {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
-    hash.update(code.map_or(u32::MAX, ErrorCode::number).to_be_bytes());
+    hash.update(code.to_be_bytes());
     let mut fact = [0; 16];
     fact.copy_from_slice(&hash.finalize()[..16]);
     fact

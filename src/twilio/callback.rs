@@ -7,14 +7,15 @@ use smol_str::SmolStr;
 use super::direction::evidence;
 use super::event_sids::{ACCOUNT_IN_DATA, ACCOUNT_IN_JSON, EventSids, is_of_conversations};
 use super::form::Form;
-use super::json::TopLevel;
+use super::json::cloud_event::CloudEvent;
+use super::json::{TopLevel, clicks, feedback, message_resource};
 use super::parameters::{Parameter, Parameters};
-use super::{direction, resource, tags};
+use super::{direction, tags};
 use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::filter::ReadEvent;
 use crate::domain::event::is_simulated;
 use crate::domain::message::status_reported::Direction;
-use crate::domain::message::status_reported::{Addressing, Doubt, Label, StatusReported};
+use crate::domain::message::status_reported::{Addressing, Arrival, Doubt, Label, StatusReported};
 use crate::domain::message::tags::Tags;
 use crate::domain::{
     AccountSid, BodyKind, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status,
@@ -27,7 +28,7 @@ pub struct ParsedCallback<'a> {
     pub account_sid: Option<Cow<'a, str>>,
     /// The message that the event belongs to, if any.
     pub message_sid: Option<Cow<'a, str>>,
-    /// `None` if the event belongs to no message's lifecycle, as JSON callbacks do not.
+    /// `None` if the event reports nothing of a message.
     pub reported: Option<StatusReported>,
     /// True if a simulation sent the event.
     pub simulated: bool,
@@ -88,7 +89,11 @@ impl<'a> ParsedCallback<'a> {
             EventSids::from_form(|parameter| form.text(parameter));
         let reported = message_sid.as_deref().map(|sid| report_of_form(&form, sid));
         let reported = reported.map(|reported| match event.source {
-            Source::Callback => StatusReported { tags: tags::parse(event.query()), ..reported },
+            Source::Callback => StatusReported {
+                tags: tags::parse(event.query()),
+                arrival: Arrival::Callback,
+                ..reported
+            },
             _ => reported,
         });
         Self { account_sid, message_sid, reported, simulated: false }
@@ -97,9 +102,16 @@ impl<'a> ParsedCallback<'a> {
     fn from_json(event: &NewEvent) -> Self {
         let object = TopLevel::parse(&event.body);
         let EventSids { account_sid, message_sid } = EventSids::from_json(&object, event.source);
-        let is_resource = event.source != Source::Callback;
-        let reported = EventSids::of_resource(&object).filter(|_| is_resource);
-        let reported = reported.map(|sid| report_of_resource(&object, &sid));
+        let reported = match event.source {
+            Source::Callback => {
+                let sid = message_sid.as_deref();
+                sid.and_then(|sid| report_of_json_callback(&object, sid, event))
+            }
+            _ => EventSids::of_resource(&object).map(|sid| {
+                feedback::reported(&object, &sid, &event.url)
+                    .unwrap_or_else(|| message_resource::reported(&object, &sid))
+            }),
+        };
         Self { account_sid, message_sid, reported, simulated: false }
     }
 }
@@ -176,12 +188,18 @@ impl<'a> ParsedBody<'a> {
 
     /// The status that the body reports.
     pub fn status_word(&self) -> StatusWord {
-        let Content::Form(form) = &self.content else { return StatusWord::None };
-        let status = StatusParameters::read(|parameter| {
-            let value = form.values(parameter.name()).next();
-            value.filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
-        });
-        match status.evidence() {
+        let evidence = match &self.content {
+            Content::Form(form) => StatusParameters::read(|parameter| {
+                let value = form.values(parameter.name()).next();
+                value.filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
+            })
+            .evidence(),
+            Content::Json(object) => {
+                let status = CloudEvent::from_object(object).and_then(|event| event.status());
+                status.unwrap_or_default()
+            }
+        };
+        match evidence {
             (Some(status), _) => StatusWord::Known(status),
             (None, Some(_)) => StatusWord::Unrecognised,
             (None, None) => StatusWord::None,
@@ -258,6 +276,8 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         imported: false,
         created_at: None,
         tags: Tags::default(),
+        arrival: Arrival::Other,
+        details: None,
         labels: labels(&[
             (words.differ(), Label::StatusWordsDiffer),
             (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
@@ -268,42 +288,19 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     }
 }
 
-/// The Message resource of Twilio's REST API, as an answer or an import brings it
-/// (<https://www.twilio.com/docs/messaging/api/message-resource>).
-fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
-    let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
-    let word = text("status");
-    let (direction, status, unrecognised) =
-        direction::of_resource(text("direction").as_deref(), word.as_deref());
-    let kept = |name| text(name).map(SmolStr::from);
-    let (to, from) = (kept("to"), kept("from"));
-    let account_sid = text("account_sid").or_else(|| text("AccountSid"));
-    let missing = [account_sid.is_none(), to.is_none(), from.is_none()];
-    StatusReported {
-        status,
-        unrecognised,
-        error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
-        doubt: Doubt::new(false, missing.into_iter().filter(|missing| *missing).count(), 0),
-        addressed: Addressing {
-            channel: derive_channel(to.as_deref(), from.as_deref(), None, sid),
-            channel_is_explicit: is_channel_explicit(to.as_deref(), from.as_deref(), None),
-            from,
-            to,
-            messaging_service_sid: kept("messaging_service_sid"),
-        },
-        raw_dlr_done_date: None,
-        direction,
-        simulated: false,
-        imported: false,
-        created_at: ["date_created", "date_sent"]
-            .into_iter()
-            .find_map(|name| resource::date(&text(name)?)),
-        tags: Tags::default(),
-        labels: labels(&[
-            (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
-            (direction == Direction::Inbound, Label::Inbound),
-        ]),
-    }
+/// What JSON that arrived as a callback reports of the message with this SID: a CloudEvent, or a click.
+fn report_of_json_callback(
+    object: &TopLevel,
+    sid: &str,
+    event: &NewEvent,
+) -> Option<StatusReported> {
+    let mut reported = if clicks::is_callback(object) {
+        clicks::reported(object, sid, event)
+    } else {
+        CloudEvent::from_object(object)?.reported(sid, event)?
+    };
+    reported.tags.merge(&tags::parse(event.query()));
+    Some(reported)
 }
 
 fn labels(odd: &[(bool, Label)]) -> Vec<Label> {

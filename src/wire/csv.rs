@@ -22,6 +22,9 @@ pub fn write_error(error: csv::Error) -> io::Error {
 }
 
 fn is_number(cell: &str) -> bool {
-    let digits = cell.strip_prefix(['+', '-']).unwrap_or(cell);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    let number = cell.strip_prefix(['+', '-']).unwrap_or(cell);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits(whole) && are_digits(fraction)
 }

@@ -2,6 +2,7 @@
 //! `audit` prints them for people; the JSON of a message contains them.
 
 use crate::domain::event::note;
+use crate::domain::message::details::FeedbackOutcome;
 use crate::domain::message::lifecycle::Evidence;
 use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
@@ -60,6 +61,8 @@ pub fn of_event(
         Effect::Duplicate(position) => format!("the same as position {position}; {change}"),
         Effect::Late => format!("ranks below the status already reported; {change}"),
         Effect::Conflict => format!("contradicts a status already reported; {change}"),
+        Effect::Click => format!("a click on a link; {change}"),
+        Effect::Feedback => format!("{}; {change}", feedback(reported)),
         Effect::Unrecognised => format!("no known status; {change}"),
         Effect::Confirmed | Effect::Advanced => change,
     }];
@@ -67,6 +70,16 @@ pub fn of_event(
     parts.extend(origin(event));
     parts.extend(reported.labels.iter().map(|label| remark(*label).to_owned()));
     parts.join("; ")
+}
+
+/// The outcome that the sender reported, in words.
+fn feedback(reported: &StatusReported) -> &'static str {
+    match reported.details.as_ref().and_then(|details| details.feedback) {
+        Some(FeedbackOutcome::Confirmed) => {
+            "the sender confirmed that the message served its purpose"
+        }
+        _ => "the sender reported that the message has not served its purpose",
+    }
 }
 
 /// The origin of an imported event: another ledger or a file. `None` if it was not imported.
@@ -94,6 +107,7 @@ fn remark(label: Label) -> &'static str {
         Label::Simulated => "sent by a simulation",
         Label::SwallowedParameter => "contains the name of a parameter that is missing",
         Label::RepeatedParameter => "a parameter occurs more than once",
+        Label::LikelyPreview => "probably a program that follows links, and no person",
         Label::ReusedSignature => "another event has the same signature",
     }
 }

@@ -10,15 +10,20 @@ use utoipa::ToSchema;
 use super::status_name::status_name;
 use super::{Body, EntryLinks, MessageLinks, explanation};
 use crate::domain::account_names::AccountNames;
+use crate::domain::carrier::Carrier;
 use crate::domain::country::Country;
+use crate::domain::message::click::{Clicks, ReportedClick};
+use crate::domain::message::details::FeedbackOutcome;
 use crate::domain::message::failure_texts::FailureTexts;
 use crate::domain::message::lifecycle::Evidence;
+use crate::domain::message::message_ref::occurred_at;
 use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
 use crate::domain::message::tags::Tags;
 use crate::domain::rollup::durations;
 use crate::domain::{
-    Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, StatusReported,
+    Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, Status,
+    StatusReported, Timestamp,
 };
 
 /// The state of a message. Lists leave out the timeline.
@@ -87,6 +92,31 @@ pub struct Message {
     pub time_to_sent_ms: Option<u64>,
     /// From the first `sent` to the first `delivered`, in milliseconds.
     pub sent_to_delivered_ms: Option<u64>,
+    /// When Twilio says that each status was reached, as far as it does, in order of precedence.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub occurred_times: Map<String, Value>,
+    /// When the message began according to Twilio: its creation date, or the first of these times.
+    pub occurred_at: Option<String>,
+    /// The number of segments.
+    pub segments: Option<u32>,
+    /// The price as Twilio reports it: a decimal number, negative if it is charged.
+    pub price: Option<String>,
+    /// The currency of the price (ISO 4217).
+    pub currency: Option<String>,
+    /// The mobile country code of the network that carried it (ITU-T E.212).
+    pub mcc: Option<String>,
+    /// The code of that network in its country.
+    pub mnc: Option<String>,
+    /// The name of that network, if it is a large one.
+    pub carrier: Option<&'static str>,
+    /// The number of clicks on its links that are probably a person's.
+    pub clicks: u64,
+    /// When the first of these clicks was made.
+    pub first_clicked_at: Option<String>,
+    /// The number of clicks that are probably a program's, such as the preview of a messenger.
+    pub previews: u64,
+    /// `confirmed` or `unconfirmed`, if the sender told Twilio whether the message served its purpose.
+    pub feedback: Option<&'static str>,
     /// Missing in lists.
     #[serde(flatten)]
     #[schema(value_type = MessageExplanation)]
@@ -124,16 +154,26 @@ pub struct TimelineEntry {
     pub event_id: String,
     /// When the event arrived, in UTC.
     pub received_at: String,
+    /// When Twilio says that it happened; `null` if it does not say.
+    pub occurred_at: Option<String>,
     /// `callback`, `send`, `reconcile` or `import`.
     pub source: &'static str,
     /// The status, or an unrecognised word as it came.
     pub status: Option<String>,
-    /// `advanced`, `confirmed`, `late`, `duplicate`, `conflict` or `unrecognised`.
+    /// `advanced`, `confirmed`, `late`, `duplicate`, `conflict`, `click`, `feedback` or `unrecognised`.
     pub effect: &'static str,
     /// The position of the event that it repeats; `null` if it repeats none.
     pub duplicate_of: Option<Position>,
     /// The error code that it reports.
     pub error_code: Option<u32>,
+    /// The click that it reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub click: Option<ClickEntry>,
+    /// `confirmed` or `unconfirmed`, if it reports whether the message served its purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub feedback: Option<&'static str>,
     /// Twilio's text about the error.
     pub error_message: Option<String>,
     /// The channel's text about the error, such as WhatsApp's.
@@ -155,6 +195,19 @@ pub struct TimelineEntry {
     pub links: EntryLinks,
 }
 
+/// A click on a link of a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClickEntry {
+    /// The link.
+    pub link: Option<String>,
+    /// When Twilio says that it was followed.
+    pub clicked_at: Option<String>,
+    /// The User-Agent of the program that followed it.
+    pub user_agent: Option<String>,
+    /// True if a program probably followed it by itself, such as the preview of a messenger.
+    pub likely_preview: bool,
+}
+
 fn text(text: Option<&SmolStr>) -> Option<String> {
     text.map(ToString::to_string)
 }
@@ -171,6 +224,7 @@ impl Message {
         let error_code = evidence.error_code();
         let receipt = evidence.receipt.as_ref();
         let [time_to_sent, sent_to_delivered] = durations(&evidence.status_times);
+        let (details, clicks) = (&evidence.details, evidence.details.clicks());
         let country = evidence.to().and_then(Country::from_address);
         Self {
             message_sid: key.message_sid.to_string(),
@@ -191,7 +245,9 @@ impl Message {
             raw_dlr_done_date: text(receipt.map(|receipt| &receipt.raw_dlr_done_date)),
             first_received_at: first_received_at.to_string(),
             last_received_at: last_received_at.to_string(),
-            status_times: status_times(evidence),
+            status_times: times(evidence.status_times.iter()),
+            occurred_times: times(evidence.details.occurred_times()),
+            occurred_at: occurred_at(evidence.kinds, &evidence.details).map(|at| at.to_string()),
             events: counts.events,
             duplicates: counts.duplicates,
             late: counts.late,
@@ -203,6 +259,16 @@ impl Message {
             country: country.map(|country| country.as_str().to_owned()),
             time_to_sent_ms: time_to_sent.known(),
             sent_to_delivered_ms: sent_to_delivered.known(),
+            segments: details.segments(),
+            price: details.price().map(|price| price.amount.to_string()),
+            currency: details.price().map(|price| price.currency.as_str().to_owned()),
+            mcc: details.carrier().map(|carrier| carrier.mcc().to_owned()),
+            mnc: details.carrier().map(|carrier| carrier.mnc().to_owned()),
+            carrier: details.carrier().and_then(Carrier::name),
+            clicks: clicks.map_or(0, Clicks::count),
+            first_clicked_at: clicks.and_then(Clicks::first_at).map(|at| at.to_string()),
+            previews: clicks.map_or(0, Clicks::previews),
+            feedback: details.feedback().map(FeedbackOutcome::name),
             explanation: None,
             links: None,
             timeline: None,
@@ -249,10 +315,12 @@ impl TimelineEntry {
         change: StatusChange,
     ) -> Self {
         let status = reported.status.map(|status| status.name().to_owned());
+        let details = reported.details.as_deref();
         Self {
             position: event.position,
             event_id: event.event_id.to_string(),
             received_at: event.received_at.to_string(),
+            occurred_at: reported.occurred_at().map(|at| at.to_string()),
             source: event.source.name(),
             status: status.or_else(|| text(reported.unrecognised.as_ref())),
             effect: effect.name(),
@@ -261,6 +329,8 @@ impl TimelineEntry {
                 _ => None,
             },
             error_code: reported.error_code.map(ErrorCode::number),
+            click: details.and_then(|details| details.click.as_ref()).map(ClickEntry::new),
+            feedback: details.and_then(|details| details.feedback).map(FeedbackOutcome::name),
             error_message: texts.error_message,
             channel_status_message: texts.channel_status_message,
             explanation: explanation::of_event(event, reported, effect, change),
@@ -273,13 +343,23 @@ impl TimelineEntry {
     }
 }
 
+impl ClickEntry {
+    fn new(reported: &ReportedClick) -> Self {
+        Self {
+            link: reported.link.clone(),
+            clicked_at: reported.click.at.map(|at| at.to_string()),
+            user_agent: reported.user_agent.clone(),
+            likely_preview: reported.click.is_preview,
+        }
+    }
+}
+
 /// Each name with its values.
 pub fn tag_values(tags: &Tags) -> BTreeMap<String, Vec<String>> {
     let values = tags.by_name().map(|(name, values)| (name, values.map(str::to_owned)));
     values.map(|(name, values)| (name.to_owned(), values.collect())).collect()
 }
 
-fn status_times(evidence: &Evidence) -> Map<String, Value> {
-    let status_times = evidence.status_times.iter();
-    status_times.map(|(status, at)| (status.name().to_owned(), at.to_string().into())).collect()
+fn times(times: impl Iterator<Item = (Status, Timestamp)>) -> Map<String, Value> {
+    times.map(|(status, at)| (status.name().to_owned(), at.to_string().into())).collect()
 }

@@ -15,5 +15,5 @@ pub fn effect_after(earlier: &[EventRef], event: EventRef) -> Effect {
     for status in earlier.iter().filter_map(|earlier| earlier.status) {
         evidence.status_times.record(status, Timestamp::from_micros(0));
     }
-    evidence.effect_of(event.status)
+    evidence.effect_of(event.subject, event.status)
 }

@@ -2,7 +2,7 @@
 //!
 //! Every field is combined by union or minimum, so that the order of the events does not matter.
 
-use crate::domain::message::status_reported::{Direction, Label, StatusReported};
+use crate::domain::message::status_reported::{Arrival, Direction, Label, StatusReported};
 use crate::domain::{Status, Timestamp};
 
 /// The kinds of events that a message has, and its creation date.
@@ -16,13 +16,13 @@ pub struct EventKinds {
     pub real: bool,
     /// An event was imported.
     pub imported: bool,
+    /// A status callback arrived.
+    pub by_callback: bool,
+    /// A CloudEvent of Event Streams arrived.
+    pub by_stream: bool,
     /// The earliest creation date that Twilio reported.
     pub created_at: Option<Timestamp>,
 }
-
-/// The earliest plausible creation date: Twilio was founded in 2008. Spreadsheets produce dates such
-/// as 1900.
-const CREATED_AT_MIN: Timestamp = Timestamp::from_micros(1_199_145_600_000_000);
 
 impl EventKinds {
     /// Adds the facts of one event.
@@ -31,6 +31,8 @@ impl EventKinds {
         self.inbound |= reported.direction == Direction::Inbound;
         self.real |= !reported.simulated;
         self.imported |= reported.imported;
+        self.by_callback |= reported.arrival == Arrival::Callback;
+        self.by_stream |= reported.arrival == Arrival::Stream;
         self.record_created_at(reported.created_at);
     }
 
@@ -40,11 +42,13 @@ impl EventKinds {
         self.inbound |= other.inbound;
         self.real |= other.real;
         self.imported |= other.imported;
+        self.by_callback |= other.by_callback;
+        self.by_stream |= other.by_stream;
         self.record_created_at(other.created_at);
     }
 
     fn record_created_at(&mut self, created_at: Option<Timestamp>) {
-        let plausible = created_at.filter(|at| *at >= CREATED_AT_MIN);
+        let plausible = created_at.filter(|at| *at >= Timestamp::EARLIEST_OF_TWILIO);
         self.created_at = match (self.created_at, plausible) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),

@@ -16,7 +16,9 @@ use crate::domain::channel::has_read_receipts;
 use crate::domain::event::Position;
 use crate::domain::message::deciding;
 pub use crate::domain::message::deciding::{DecidingEvent, TieBreak};
+use crate::domain::message::details::Details;
 pub use crate::domain::message::event_ref::{Effect, EventRef, History};
+use crate::domain::message::event_ref::{Fingerprint, Subject};
 use crate::domain::message::status_reported::{Addressing, Direction, StatusReported};
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::message::tags::Tags;
@@ -30,7 +32,7 @@ pub struct Incoming {
     /// The time of its arrival.
     pub received_at: Timestamp,
     /// Equal for duplicates; see [`fingerprint`](crate::domain::digest::fingerprint).
-    pub fingerprint: u64,
+    pub fingerprint: Fingerprint,
     /// The facts that it reports.
     pub reported: StatusReported,
 }
@@ -58,6 +60,8 @@ pub struct Evidence {
     pub kinds: EventKinds,
     /// The tags of all its events.
     pub tags: Tags,
+    /// Times, segments, price, carrier, clicks and feedback.
+    pub details: Details,
 }
 
 /// The carrier's RawDlrDoneDate, from the event with the highest status that has one.
@@ -98,8 +102,8 @@ pub struct Counts {
 }
 
 impl Evidence {
-    /// True if an event with these facts would add nothing: its status, its error code and its tags have
-    /// been reported already. An unrecognised status never adds anything to an outbound message.
+    /// True if an event with these facts would add nothing: its status, its error code, its tags and its
+    /// details have been reported already. An unrecognised status never adds anything to an outbound message.
     pub fn contains(&self, reported: &StatusReported) -> bool {
         let has_status = |status| self.status_times.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
@@ -108,6 +112,10 @@ impl Evidence {
             && reported.status.is_none_or(has_status)
             && code.is_none_or(|code| self.codes.contains(&code))
             && self.tags.contains_all(&reported.tags)
+            && reported
+                .details
+                .as_ref()
+                .is_none_or(|details| self.details.contain(reported.status, details, self.rule))
     }
 
     /// Creates empty evidence, the identity element of [`merge`](Self::merge).
@@ -121,6 +129,7 @@ impl Evidence {
             receipt: None,
             kinds: EventKinds::default(),
             tags: Tags::default(),
+            details: Details::default(),
         }
     }
 
@@ -139,9 +148,19 @@ impl Evidence {
         let Incoming { position, received_at, reported, .. } = event;
         self.kinds.record(&reported);
         let StatusReported {
-            status, error_code, addressed, raw_dlr_done_date, doubt, tags, ..
+            status,
+            error_code,
+            addressed,
+            raw_dlr_done_date,
+            doubt,
+            tags,
+            details,
+            ..
         } = reported;
         self.tags.merge(&tags);
+        if let Some(details) = details {
+            self.details.record(status, &details, self.rule);
+        }
         self.insert(DecidingEvent { position, status, doubt, error_code, addressed }, compare)?;
         if let Some(status) = status {
             self.status_times.record(status, received_at);
@@ -168,6 +187,7 @@ impl Evidence {
         self.codes.extend(other.codes);
         self.kinds.merge(other.kinds);
         self.tags.merge(&other.tags);
+        self.details.merge(other.details, self.rule);
         if let Some(receipt) = other.receipt {
             self.record_receipt(receipt);
         }
@@ -258,8 +278,13 @@ impl Evidence {
     }
 
     /// The effect of a status on the evidence so far, regardless of the rule.
-    pub(super) fn effect_of(&self, status: Option<Status>) -> Effect {
-        let Some(status) = status else { return Effect::Unrecognised };
+    pub(super) fn effect_of(&self, subject: Subject, status: Option<Status>) -> Effect {
+        let status = match (subject, status) {
+            (Subject::Click, _) => return Effect::Click,
+            (Subject::Feedback, _) => return Effect::Feedback,
+            (Subject::Status, None) => return Effect::Unrecognised,
+            (Subject::Status, Some(status)) => status,
+        };
         let conflicts = status.is_success() && self.status_times.has_failure()
             || status.is_failure() && self.status_times.has_success();
         match Some(status).cmp(&self.status_times.highest()) {
@@ -304,12 +329,12 @@ impl Lifecycle {
     /// `compare` is called as by [`Evidence::merge`]. Errors are its errors.
     pub fn apply<E>(&mut self, event: Incoming, compare: TieBreak<'_, E>) -> Result<Effect, E> {
         let Incoming { position, received_at, fingerprint, .. } = event;
-        let status = event.reported.status;
-        let effect = self.classify(EventRef { position, fingerprint, status });
+        let (subject, status) = (event.reported.subject(), event.reported.status);
+        let effect = self.classify(EventRef { position, fingerprint, subject, status });
         match effect {
             // Its facts are known from the earlier event. Only the arrival may be earlier, if the clock
             // was set back, and it may be the only one that was not simulated.
-            Effect::Duplicate(_) => {
+            Effect::Duplicate(_) if fingerprint.is_of_content() => {
                 self.evidence.kinds.record(&event.reported);
                 status.into_iter().for_each(|s| self.evidence.status_times.record(s, received_at));
             }
@@ -335,7 +360,11 @@ impl Lifecycle {
             let index = history.binary_search_by_key(&position, |event| event.position);
             index.ok().map(|index| history[index].fingerprint)
         };
-        self.evidence.merge(next.evidence, &mut |a, b| match fingerprint(a) == fingerprint(b) {
+        let have_equal_contents = |a, b| {
+            let of_a: Option<Fingerprint> = fingerprint(a);
+            of_a == fingerprint(b) && of_a.is_some_and(Fingerprint::is_of_content)
+        };
+        self.evidence.merge(next.evidence, &mut |a, b| match have_equal_contents(a, b) {
             true => Ok(Ordering::Equal),
             false => compare(a, b),
         })?;
@@ -349,7 +378,7 @@ impl Lifecycle {
         let same = |earlier: &&EventRef| earlier.fingerprint == event.fingerprint;
         let effect = match self.history.iter().find(same) {
             Some(earlier) => Effect::Duplicate(earlier.position),
-            None => self.evidence.effect_of(event.status),
+            None => self.evidence.effect_of(event.subject, event.status),
         };
         self.counts.count(effect);
         self.history.push(event);
@@ -364,7 +393,7 @@ impl Counts {
             Effect::Duplicate(_) => self.duplicates += 1,
             Effect::Late => self.late += 1,
             Effect::Unrecognised => self.unrecognised += 1,
-            Effect::Conflict | Effect::Confirmed | Effect::Advanced => {}
+            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The current state of a message, borrowed. It has only the fields that filters and reports need,
 //! so that millions of messages can be scanned without decoding each of them completely.
 
+use crate::domain::message::details::Details;
 use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::shown_error_code;
 use crate::domain::message::status_times::StatusTimes;
@@ -36,6 +37,14 @@ pub struct MessageRef<'a> {
     pub kinds: EventKinds,
     /// The tags of all its events.
     pub tags: TagRefs<'a>,
+    /// Times, segments, price, carrier, clicks and feedback.
+    pub details: Details,
+}
+
+/// When a message began according to Twilio: its creation date, or the first time at which it reached a status,
+/// if that is earlier.
+pub fn occurred_at(kinds: EventKinds, details: &Details) -> Option<Timestamp> {
+    kinds.created_at.into_iter().chain(details.first_occurred_at()).min()
 }
 
 /// Names and values of tags, in byte order.
@@ -60,6 +69,7 @@ impl<'a> MessageRef<'a> {
             duplicate: counts.duplicates > 0,
             kinds: evidence.kinds,
             tags: evidence.tags.iter().collect(),
+            details: evidence.details.clone(),
         }
     }
 
@@ -76,6 +86,11 @@ impl<'a> MessageRef<'a> {
     /// The start of its age; see [`EventKinds::began_at`].
     pub fn began_at(&self) -> Timestamp {
         self.kinds.began_at(self.first_received_at)
+    }
+
+    /// When the message began according to Twilio; `None` if no event says so.
+    pub fn occurred_at(&self) -> Option<Timestamp> {
+        occurred_at(self.kinds, &self.details)
     }
 
     /// True if the outcome is known.

@@ -1,6 +1,8 @@
 //! Messages: the facts of each event, and the lifecycle computed from all events of a message.
 
+pub mod click;
 pub mod deciding;
+pub mod details;
 pub mod effect;
 pub mod event_ref;
 pub mod failure_texts;

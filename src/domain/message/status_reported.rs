@@ -2,6 +2,8 @@
 
 use smol_str::SmolStr;
 
+use crate::domain::message::details::ReportedDetails;
+use crate::domain::message::event_ref::Subject;
 use crate::domain::message::tags::Tags;
 use crate::domain::{ErrorCode, Status, Timestamp};
 
@@ -28,10 +30,47 @@ pub struct StatusReported {
     pub created_at: Option<Timestamp>,
     /// The tags in the query of the callback URL.
     pub tags: Tags,
+    /// How the event arrived.
+    pub arrival: Arrival,
+    /// What it reports besides; `None` for most events.
+    pub details: Option<Box<ReportedDetails>>,
     /// How doubtful the facts are.
     pub doubt: Doubt,
     /// The oddities of the event.
     pub labels: Vec<Label>,
+}
+
+impl StatusReported {
+    /// What the event is about.
+    pub fn subject(&self) -> Subject {
+        match self.details.as_deref() {
+            Some(ReportedDetails { click: Some(_), .. }) => Subject::Click,
+            Some(ReportedDetails { feedback: Some(_), .. }) => Subject::Feedback,
+            _ => Subject::Status,
+        }
+    }
+
+    /// The id of the CloudEvent; `None` if the event is none.
+    pub fn cloud_event_id(&self) -> Option<&str> {
+        self.details.as_ref()?.cloud_event_id.as_deref()
+    }
+
+    /// When the status was reached or the click made, according to Twilio.
+    pub fn occurred_at(&self) -> Option<Timestamp> {
+        self.details.as_ref()?.occurred_at
+    }
+}
+
+/// How an event arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrival {
+    /// As a status callback.
+    Callback,
+    /// As a CloudEvent of Event Streams with a status.
+    Stream,
+    /// Otherwise: as a click, an answer or a record of Twilio's API, or by an import of records.
+    #[default]
+    Other,
 }
 
 /// The direction of a message, as reported by one event.
@@ -143,6 +182,8 @@ pub enum Label {
     SwallowedParameter,
     /// A parameter is repeated with the same value, or a parameter that facts are read from is repeated.
     RepeatedParameter,
+    /// A program probably followed the link, and no person.
+    LikelyPreview,
     /// Another event of the message has the same signature, but a different query or body.
     ReusedSignature,
 }
@@ -157,6 +198,7 @@ impl Label {
             Label::Simulated => "simulated",
             Label::SwallowedParameter => "swallowed-parameter",
             Label::RepeatedParameter => "repeated-parameter",
+            Label::LikelyPreview => "likely-preview",
             Label::ReusedSignature => "reused-signature",
         }
     }

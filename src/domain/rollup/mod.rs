@@ -1,10 +1,12 @@
 //! Rollups: counts and durations of all messages with the same key (hour, account, channel, country,
 //! status, error code and kind), which reports are computed from.
 
+pub mod details;
 pub mod histogram;
 
 use std::borrow::Cow;
 
+use self::details::{ContributedDetails, RollupDetails};
 use self::histogram::{DurationHistogram, Elapsed};
 use super::country::Country;
 use super::message::message_ref::MessageRef;
@@ -55,6 +57,8 @@ pub struct Contribution {
     pub time_to_sent: Elapsed,
     /// From the first `sent` to the first `delivered`.
     pub sent_to_delivered: Elapsed,
+    /// Segments, price, clicks and feedback.
+    pub details: ContributedDetails,
 }
 
 /// Counts and durations of a group of messages. Rollups can be added and subtracted in any order;
@@ -75,6 +79,8 @@ pub struct Rollup {
     pub time_to_sent: DurationHistogram,
     /// The times from `sent` to `delivered`.
     pub sent_to_delivered: DurationHistogram,
+    /// Segments, prices, clicks and feedback.
+    pub details: RollupDetails,
 }
 
 impl Hour {
@@ -152,6 +158,7 @@ impl Contribution {
             duplicate: message.duplicate,
             time_to_sent,
             sent_to_delivered,
+            details: ContributedDetails::new(&message.details, message.kinds),
         }
     }
 }
@@ -184,6 +191,7 @@ impl Rollup {
         self.duplicate += times * i64::from(contribution.duplicate);
         self.time_to_sent.count(contribution.time_to_sent, times);
         self.sent_to_delivered.count(contribution.sent_to_delivered, times);
+        self.details.count(contribution.details, times);
     }
 
     /// Adds another rollup.
@@ -204,6 +212,7 @@ impl Rollup {
         self.duplicate += times * other.duplicate;
         self.time_to_sent.add(&other.time_to_sent, times);
         self.sent_to_delivered.add(&other.sent_to_delivered, times);
+        self.details.add(&other.details, times);
     }
 
     /// True if every count is zero.
@@ -215,5 +224,6 @@ impl Rollup {
             && self.duplicate == 0
             && self.time_to_sent.is_empty()
             && self.sent_to_delivered.is_empty()
+            && self.details == RollupDetails::default()
     }
 }

@@ -24,6 +24,10 @@ const SIX_DIGITS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 impl Timestamp {
+    /// The earliest plausible time of a message: Twilio was founded in 2008. Spreadsheets produce dates such
+    /// as 1900.
+    pub const EARLIEST_OF_TWILIO: Timestamp = Timestamp(1_199_145_600_000_000);
+
     /// Creates a timestamp from microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use self::tags::TagsBuffer;
 use super::columns::{Column, ColumnKind};
 use super::{ExportError, ExportRow, RowWriter, Sink};
+use crate::domain::price::{Amount, DECIMALS};
 use crate::domain::{Status, Timestamp};
 
 /// How many rows one row group has at most; readers skip and parallelise by row group.
@@ -25,6 +26,12 @@ const GROUP_ROWS: usize = 20_000;
 
 /// How much text a row group gathers before it is written, which bounds the memory of an export.
 const GROUP_BYTES: usize = 16 << 20;
+
+/// The digits of an amount: as many as a DECIMAL of 8 bytes may have.
+const AMOUNT_DIGITS: i32 = 18;
+
+/// The first amount with more digits, in billionths: a billion.
+const AMOUNT_MAX: u64 = 10_u64.pow(AMOUNT_DIGITS as u32);
 
 /// Writes rows as Parquet.
 pub struct Parquet<'w> {
@@ -55,6 +62,8 @@ enum Values {
     Text(Vec<ByteArray>),
     Integer(Vec<i64>),
     Boolean(Vec<bool>),
+    /// In billionths.
+    Amount(Vec<i64>),
     Time(Vec<i64>),
 }
 
@@ -112,7 +121,8 @@ fn buffers(column: &Column) -> Vec<Buffer> {
         values: match kind {
             ColumnKind::Integer => Values::Integer(Vec::new()),
             ColumnKind::Boolean => Values::Boolean(Vec::new()),
-            ColumnKind::Time | ColumnKind::Times => Values::Time(Vec::new()),
+            ColumnKind::Decimal => Values::Amount(Vec::new()),
+            ColumnKind::Time | ColumnKind::Times(_) => Values::Time(Vec::new()),
             ColumnKind::Text | ColumnKind::List | ColumnKind::Json | ColumnKind::Tags => {
                 Values::Text(Vec::new())
             }
@@ -121,9 +131,9 @@ fn buffers(column: &Column) -> Vec<Buffer> {
     };
     let one = |name, member, kind| Buffer::Flat(Box::new(one(name, member, kind)));
     match column.kind {
-        ColumnKind::Times => {
+        ColumnKind::Times(end) => {
             let names = Status::ALL.map(Status::name);
-            names.map(|name| one(format!("{name}_at"), Some(name), ColumnKind::Time)).into()
+            names.map(|name| one(format!("{name}{end}"), Some(name), ColumnKind::Time)).into()
         }
         ColumnKind::Tags => vec![Buffer::Tags(TagsBuffer::new(column.name))],
         kind => vec![one(column.name.to_owned(), None, kind)],
@@ -164,10 +174,15 @@ impl Buffer {
 
 impl ColumnBuffer {
     fn schema(&self) -> Result<Arc<Type>, ParquetError> {
+        let (precision, scale) = match self.values {
+            Values::Amount(_) => (AMOUNT_DIGITS, DECIMALS as i32),
+            _ => (-1, -1),
+        };
         let (physical, logical) = match self.values {
             Values::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             Values::Integer(_) => (Physical::INT64, None),
             Values::Boolean(_) => (Physical::BOOLEAN, None),
+            Values::Amount(_) => (Physical::INT64, Some(LogicalType::decimal(scale, precision))),
             Values::Time(_) => {
                 (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
             }
@@ -176,6 +191,8 @@ impl ColumnBuffer {
             .with_repetition(Repetition::OPTIONAL)
             .with_logical_type(logical)
             .with_converted_type(ConvertedType::NONE)
+            .with_precision(precision)
+            .with_scale(scale)
             .build()
             .map(Arc::new)
     }
@@ -198,6 +215,13 @@ impl ColumnBuffer {
                 Some(number) => values.push(number),
                 None => present = false,
             },
+            (Values::Amount(values), Some(value)) => {
+                match value.as_str().and_then(Amount::parse).map(Amount::billionths) {
+                    Some(amount) if amount.unsigned_abs() < AMOUNT_MAX => values.push(amount),
+                    // A price that nobody pays; the JSON shows it as it is.
+                    _ => present = false,
+                }
+            }
             (Values::Time(values), Some(value)) => {
                 match value.as_str().and_then(Timestamp::parse) {
                     Some(time) => values.push(time.micros()),
@@ -222,7 +246,7 @@ impl ColumnBuffer {
                 values.clear();
             }
             (
-                Values::Integer(values) | Values::Time(values),
+                Values::Integer(values) | Values::Amount(values) | Values::Time(values),
                 ColumnWriter::Int64ColumnWriter(writer),
             ) => {
                 writer.write_batch(values, present, None)?;

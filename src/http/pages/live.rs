@@ -161,7 +161,7 @@ impl LivePage {
         choices.map(|(value, name)| StatusChoice { value: value.to_owned(), name }).collect()
     }
 
-    fn effects(&self) -> [&'static str; 6] {
+    fn effects(&self) -> [&'static str; 8] {
         EFFECTS
     }
 }

@@ -153,7 +153,7 @@ impl Preparing<'_> {
             let arrival = Incoming {
                 position: event.position,
                 received_at: event.received_at,
-                fingerprint: fingerprint(event),
+                fingerprint: fingerprint(event, reported.cloud_event_id()),
                 reported,
             };
             let mut by_content = |a, b| compare_content(self.store, event, a, b);

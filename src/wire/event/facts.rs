@@ -19,8 +19,10 @@ pub struct EventFacts {
     pub from: Option<String>,
     /// The recipient.
     pub to: Option<String>,
-    /// Names and values from the query of the callback URL, in byte order.
+    /// Names and values from the query of the callback URL, and from a CloudEvent, in byte order.
     pub tags: BTreeMap<String, Vec<String>>,
+    /// When Twilio says that it happened.
+    pub occurred_at: Option<String>,
 }
 
 impl EventFacts {
@@ -31,6 +33,7 @@ impl EventFacts {
         Self {
             status: status.map(str::to_owned),
             error_code: error_code.map(ErrorCode::number),
+            occurred_at: reported.occurred_at().map(|at| at.to_string()),
             from: addressed.from.as_ref().map(ToString::to_string),
             to: addressed.to.as_ref().map(ToString::to_string),
             tags: tag_values(tags),

@@ -23,7 +23,7 @@ pub use self::tags::{hides_tag, hides_tag_name, tag_value};
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
 use super::event::facts::EventFacts;
-use super::message::MessageExplanation;
+use super::message::{ClickEntry, MessageExplanation};
 use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, RecordedEvent};
@@ -94,6 +94,11 @@ pub fn message(message: Message) -> Message {
     let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
     let entry = |entry: TimelineEntry| TimelineEntry {
         status: entry.status.map(word),
+        click: entry.click.map(|click| ClickEntry {
+            link: click.link.map(word),
+            user_agent: click.user_agent.map(word),
+            ..click
+        }),
         error_message: entry.error_message.map(word),
         channel_status_message: entry.channel_status_message.map(word),
         url: entry.url.map(|text| url(&text, &known)),
@@ -136,6 +141,7 @@ pub fn facts(facts: EventFacts) -> EventFacts {
         to: facts.to.map(|to| address(&to)),
         tags: tags(&facts.tags, &known),
         error_code: facts.error_code,
+        occurred_at: facts.occurred_at,
     }
 }
 

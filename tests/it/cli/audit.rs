@@ -68,6 +68,9 @@ fn audit_prints_the_documented_json() {
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
         "labels": [], "tags": {}, "tags_dropped": false,
         "country": null, "time_to_sent_ms": null, "sent_to_delivered_ms": 1000,
+        "occurred_times": {}, "occurred_at": null, "segments": null, "price": null, "currency": null,
+        "mcc": null, "mnc": null, "carrier": null, "clicks": 0, "first_clicked_at": null,
+        "previews": 0, "feedback": null,
         "why": "It is delivered because no reported status ranks higher; the order of arrival does not matter (position 2).",
         "error_message": null, "channel_status_message": null,
         "links": {
@@ -76,7 +79,7 @@ fn audit_prints_the_documented_json() {
         },
         "timeline": [
             {
-                "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",
+                "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z", "occurred_at": null,
                 "source": "callback", "status": "sent", "effect": "advanced", "duplicate_of": null,
                 "error_code": null, "error_message": null, "channel_status_message": null,
                 "explanation": "first event; sent",
@@ -84,7 +87,7 @@ fn audit_prints_the_documented_json() {
                 "links": { "event": "/v1/events/1", "body": "/v1/events/1/body" },
             },
             {
-                "position": 2, "event_id": null, "received_at": "2026-01-02T03:04:06.000000Z",
+                "position": 2, "event_id": null, "received_at": "2026-01-02T03:04:06.000000Z", "occurred_at": null,
                 "source": "reconcile", "status": "delivered", "effect": "advanced",
                 "duplicate_of": null, "error_code": null,
                 "error_message": null, "channel_status_message": null,
@@ -93,7 +96,7 @@ fn audit_prints_the_documented_json() {
                 "links": { "event": "/v1/events/2", "body": "/v1/events/2/body" },
             },
             {
-                "position": 3, "event_id": null, "received_at": "2026-01-02T03:04:07.000000Z",
+                "position": 3, "event_id": null, "received_at": "2026-01-02T03:04:07.000000Z", "occurred_at": null,
                 "source": "callback", "status": "sent", "effect": "duplicate", "duplicate_of": 1,
                 "error_code": null, "error_message": null, "channel_status_message": null,
                 "explanation": "the same as position 1; stays delivered",

@@ -54,7 +54,7 @@ fn an_events_export_has_every_field_and_every_byte() {
             "body_base64": STANDARD.encode(b"MessageSid=SM1&Body=\xff\x00"),
             "account_sid": null, "message_sid": "SM1", // no content type means a form
             "verified_by": null, "notes": { "file": "history.csv" }, "salt": salts[0],
-            "status": null, "error_code": null, "from": null, "to": null, "tags": {},
+            "status": null, "error_code": null, "from": null, "to": null, "tags": {}, "occurred_at": null,
         }),
         json!({
             "position": 2, "event_id": ids[1], "received_at": "2026-01-02T03:04:06.000000Z",
@@ -71,7 +71,7 @@ fn an_events_export_has_every_field_and_every_byte() {
             "account_sid": ACCOUNT, "message_sid": sid(1),
             "verified_by": "primary", "notes": {}, "salt": salts[1],
             "status": "sent", "error_code": null, "from": "+15017250604", "to": "+15558675310",
-            "tags": {},
+            "tags": {}, "occurred_at": null,
         }),
     ];
     let mut lines = exported.lines();

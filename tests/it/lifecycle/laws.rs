@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
+use delivery_ledger::domain::message::details::Details;
+use delivery_ledger::domain::message::event_ref::Fingerprint;
 use delivery_ledger::domain::message::lifecycle::{
     Counts, DeliveryReceipt, Evidence, Incoming, Lifecycle,
 };
@@ -18,6 +20,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
+use super::any_event::any_event;
 use super::{folded, says};
 use crate::support::events::{event, recorded, simulated, with_query, with_token};
 
@@ -32,6 +35,7 @@ struct Outcome {
     error_codes: Vec<ErrorCode>,
     addressed: [Option<String>; 4],
     receipt: Option<DeliveryReceipt>,
+    details: Details,
 }
 
 impl Outcome {
@@ -51,6 +55,7 @@ impl Outcome {
             ]
             .map(|text| text.map(str::to_owned)),
             receipt: evidence.receipt.clone(),
+            details: evidence.details.clone(),
         }
     }
 }
@@ -71,8 +76,12 @@ impl Fold for Lifecycle {
     fn hear(&mut self, heard: &StatusReported) {
         let position = 1 + self.history.len() as u64;
         let received_at = Timestamp::from_micros(position as i64);
-        let arrival =
-            Incoming { position, received_at, fingerprint: position, reported: heard.clone() };
+        let arrival = Incoming {
+            position,
+            received_at,
+            fingerprint: Fingerprint::of_content(position),
+            reported: heard.clone(),
+        };
         let mut no_ties = |_: Position, _: Position| -> Result<Ordering, Infallible> {
             panic!("no two events have one status here")
         };
@@ -173,7 +182,7 @@ fn the_exhaustive_check_rejects_a_fold_by_arrival() {
 }
 
 /// Any callback about the message, from few values, so that ties and duplicates occur.
-pub fn any_callback() -> impl Strategy<Value = NewEvent> {
+pub(super) fn any_callback() -> impl Strategy<Value = NewEvent> {
     let word = proptest::sample::select(vec![
         "scheduled",
         "accepted",
@@ -227,7 +236,7 @@ pub fn any_callback() -> impl Strategy<Value = NewEvent> {
 
 /// Some events, and the same in another order.
 fn reordered() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEvent>)> {
-    let events = proptest::collection::vec(any_callback(), 1..12);
+    let events = proptest::collection::vec(any_event(), 1..12);
     events.prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
 }
 
@@ -241,7 +250,7 @@ fn reordered_and_repeated() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEven
         let all = [events.clone(), again].concat();
         (Just(events), Just(all).prop_shuffle())
     };
-    proptest::collection::vec(any_callback(), 1..12).prop_flat_map(again).prop_flat_map(shuffled)
+    proptest::collection::vec(any_event(), 1..12).prop_flat_map(again).prop_flat_map(shuffled)
 }
 
 fn by_rule(rule: Rule, events: Vec<NewEvent>) -> Outcome {
@@ -294,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn both_rules_agree_without_a_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
+    fn both_rules_agree_without_a_conflict(events in proptest::collection::vec(any_event(), 1..8)) {
         let [first, second] = Rule::ALL.map(|rule| by_rule(rule, events.clone()));
         prop_assert_eq!(first.conflict, second.conflict);
         if !first.conflict {
@@ -304,7 +313,7 @@ proptest! {
 
     #[test]
     fn recording_an_event_equals_merging_its_evidence(
-        events in proptest::collection::vec(any_callback(), 1..10),
+        events in proptest::collection::vec(any_event(), 1..10),
     ) {
         let events = recorded(events);
         for rule in Rule::ALL {
@@ -318,7 +327,7 @@ proptest! {
 
     #[test]
     fn merging_adjacent_ranges_equals_folding_the_whole(
-        events in proptest::collection::vec(any_callback(), 2..12),
+        events in proptest::collection::vec(any_event(), 2..12),
         split in any::<proptest::sample::Index>(),
     ) {
         let events = recorded(events);
@@ -332,7 +341,7 @@ proptest! {
 
     #[test]
     fn merging_is_commutative_associative_and_idempotent(
-        events in proptest::collection::vec(any_callback(), 3..10),
+        events in proptest::collection::vec(any_event(), 3..10),
         owners in proptest::collection::vec(0..7_u8, 10),
     ) {
         let events = recorded(events);
@@ -356,7 +365,10 @@ proptest! {
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     let reported = ParsedCallback::parse(event).reported.unwrap();
     let RecordedEvent { position, event: NewEvent { received_at, .. }, .. } = *event;
-    Evidence::from_event(rule, Incoming { position, received_at, fingerprint: 0, reported })
+    Evidence::from_event(
+        rule,
+        Incoming { position, received_at, fingerprint: Fingerprint::of_content(0), reported },
+    )
 }
 
 /// The events as they are, without the batches and the views.

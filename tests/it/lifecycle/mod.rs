@@ -1,5 +1,7 @@
 //! A message's lifecycle: which facts decide its status, whatever order they arrive in.
 
+mod any_event;
+mod details;
 mod facts;
 mod kinds;
 mod laws;
@@ -7,7 +9,7 @@ mod page;
 mod rules;
 mod splices;
 
-pub use laws::any_callback;
+pub use any_event::any_event;
 
 use delivery_ledger::domain::{MessageKey, MessageSid, NewEvent, Rule};
 use delivery_ledger::projection::fold::{Folded, fold};

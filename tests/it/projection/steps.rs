@@ -11,7 +11,7 @@ use delivery_ledger::store::{Checkpoint, Store, StoreError, Views};
 use proptest::prelude::*;
 
 use super::go_on;
-use crate::lifecycle::any_callback;
+use crate::lifecycle::any_event;
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sent, sid, status};
@@ -40,7 +40,7 @@ fn traffic() -> impl Strategy<Value = Vec<NewEvent>> {
         NewEvent { body: body.into_bytes(), ..event }
     };
     let account = prop_oneof![8 => Just("AC"), 1 => Just("&Other=AC"), 1 => Just("ACother")];
-    let one = (any_callback(), 0..4_u32, account);
+    let one = (any_event(), 0..4_u32, account);
     let one = one.prop_map(move |(event, number, account)| about(event, number, account));
     proptest::collection::vec(one, 1..40).prop_map(one_a_second)
 }

@@ -1,10 +1,15 @@
 //! Properties of rollups and duration histograms: additions can be subtracted in any order, and percentiles
 //! have the promised accuracy.
 
+use delivery_ledger::domain::message::details::FeedbackOutcome;
+use delivery_ledger::domain::price::Price;
+use delivery_ledger::domain::rollup::details::ContributedDetails;
 use delivery_ledger::domain::rollup::histogram::{DurationHistogram, Elapsed};
 use delivery_ledger::domain::rollup::{Contribution, Rollup};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::test_runner::Config;
 
 fn lapse() -> impl Strategy<Value = Elapsed> {
@@ -18,9 +23,28 @@ fn lapse() -> impl Strategy<Value = Elapsed> {
 }
 
 fn sample() -> impl Strategy<Value = Contribution> {
-    (any::<[bool; 4]>(), lapse(), lapse()).prop_map(|(is, time_to_sent, sent_to_delivered)| {
+    let all = (any::<[bool; 4]>(), lapse(), lapse(), contributed_details());
+    all.prop_map(|(is, time_to_sent, sent_to_delivered, details)| {
         let [conflict, imported, late, duplicate] = is;
-        Contribution { conflict, imported, late, duplicate, time_to_sent, sent_to_delivered }
+        Contribution {
+            conflict,
+            imported,
+            late,
+            duplicate,
+            time_to_sent,
+            sent_to_delivered,
+            details,
+        }
+    })
+}
+
+fn contributed_details() -> impl Strategy<Value = ContributedDetails> {
+    let price = select(vec![("-0.0075", "USD"), ("-0.1", "EUR"), ("0", "USD")]);
+    let price = price.prop_map(|(amount, currency)| Price::parse(amount, currency).unwrap());
+    let feedback = option::of(select(&FeedbackOutcome::ALL[..]));
+    let all = (option::of(1..9_u32), option::of(price), 0..3_u64, feedback, any::<[bool; 2]>());
+    all.prop_map(|(segments, price, clicks, feedback, [by_callback, by_stream])| {
+        ContributedDetails { segments, price, clicks, feedback, by_callback, by_stream }
     })
 }
 

@@ -38,6 +38,6 @@ pub fn effect(effect: Effect) -> Style {
         Effect::Conflict => BAD,
         Effect::Late | Effect::Unrecognised => ODD,
         Effect::Duplicate(_) | Effect::Confirmed => CALM,
-        Effect::Advanced => PLAIN,
+        Effect::Advanced | Effect::Click | Effect::Feedback => PLAIN,
     }
 }

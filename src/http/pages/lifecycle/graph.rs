@@ -212,6 +212,7 @@ impl Lanes {
             Effect::Conflict => ("conflict", "n-conflict".to_owned()),
             Effect::Duplicate(_) => ("none", "n-duplicate".to_owned()),
             Effect::Confirmed => ("none", "n-confirmed".to_owned()),
+            Effect::Click | Effect::Feedback => return None,
             Effect::Unrecognised => ("none", "n-unrecognised".to_owned()),
         };
         Some(Node { lane: place + 1, tone, symbol })

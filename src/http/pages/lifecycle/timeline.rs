@@ -219,6 +219,7 @@ impl Mark {
             Effect::Late => ("late", "e-late"),
             Effect::Duplicate(_) => ("none", "e-duplicate"),
             Effect::Conflict => ("conflict", "e-conflict"),
+            Effect::Click | Effect::Feedback => ("none", "e-confirmed"),
             Effect::Unrecognised => ("none", "e-unrecognised"),
         };
         Some(Self { tone, symbol, text: effect.name() })

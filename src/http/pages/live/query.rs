@@ -17,8 +17,8 @@ use crate::wire::parameters::{not_empty, parsed};
 pub const FAILURE: &str = "failure";
 
 /// The effects that can be chosen: the unusual ones first.
-pub const EFFECTS: [&str; 6] =
-    ["late", "duplicate", "conflict", "unrecognised", "confirmed", "advanced"];
+pub const EFFECTS: [&str; 8] =
+    ["late", "duplicate", "conflict", "unrecognised", "click", "feedback", "confirmed", "advanced"];
 
 /// Which events are shown.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{Engine, SOUND, about, all_sids, batch, key, new_message, project};
-use crate::lifecycle::any_callback;
+use crate::lifecycle::any_event;
 use crate::support::sid;
 
 /// Also if the addresses or flags of a message change after its indexes were built.
@@ -20,7 +20,7 @@ pub fn a_new_generation_may_continue_after_its_indexes_were_built<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
-    let events = proptest::collection::vec((1..4_u32, any_callback()), 1..16);
+    let events = proptest::collection::vec((1..4_u32, any_event()), 1..16);
     let splits = proptest::collection::vec(0..16_u64, 0..3);
     let outcome = TestRunner::new(config).run(&(events, splits), |(events, mut splits)| {
         let before = store.head().unwrap();

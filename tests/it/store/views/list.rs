@@ -12,14 +12,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{Engine, SOUND, key, project_log};
-use crate::lifecycle::any_callback;
+use crate::lifecycle::any_event;
 use crate::support::events::{event, one_a_second};
 use crate::support::{ACCOUNT, sent, sid};
 
 #[test]
-fn random_callbacks_belong_to_one_message() {
+fn random_events_belong_to_one_message() {
     let config = Config { cases: 50, failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&any_callback(), |event| {
+    let outcome = TestRunner::new(config).run(&any_event(), |event| {
         let key_of = ParsedCallback::parse(&event).message_key();
         prop_assert_eq!(key_of, Some(key(Some(ACCOUNT), &sid(1))));
         Ok(())
@@ -93,7 +93,7 @@ pub fn a_list_has_exactly_the_messages_of_its_filter<E: Engine>() {
         &[("simulated", "true"), ("inbound", "false")],
         &[("stuck", "1s"), ("simulated", "false")],
     ];
-    let traffic = proptest::collection::vec((any_callback(), 0..6_u32, 0..3_usize), 1..60);
+    let traffic = proptest::collection::vec((any_event(), 0..6_u32, 0..3_usize), 1..60);
     let mut runner =
         TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&traffic, |traffic| {

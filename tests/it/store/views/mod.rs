@@ -19,7 +19,7 @@ use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::{Engine, SOUND};
-use crate::lifecycle::any_callback;
+use crate::lifecycle::any_event;
 use crate::support::events::{event, one_a_second, recorded};
 use crate::support::{ACCOUNT, OTHER_ACCOUNT, sent, sid};
 
@@ -217,7 +217,7 @@ pub fn any_message_is_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
-    let events = proptest::collection::vec(any_callback(), 1..10);
+    let events = proptest::collection::vec(any_event(), 1..10);
     let outcome = TestRunner::new(config).run(&(events, 1..10_u64), |(events, first)| {
         for rule in Rule::ALL {
             let before = store.head().unwrap();

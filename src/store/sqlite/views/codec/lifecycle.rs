@@ -13,10 +13,12 @@
 //! 5. the number of error codes reported, and of each its number and the byte of its status;
 //! 6. twice the number of tags, plus 1 if the message has further tags, and of each tag its name and
 //!    its value;
-//! 7. the numbers of events, duplicates, late and unrecognised ones;
-//! 8. the number of events of the history, and of each its position, fingerprint and status byte.
+//! 7. the details, as `details` describes them;
+//! 8. the numbers of events, duplicates, late and unrecognised ones;
+//! 9. the number of events of the history, and of each its position, fingerprint and status byte, which is
+//!    254 or 255 for feedback and clicks.
 //!
-//! This is format 4. The views' migration has the number too, so that views in another are rebuilt.
+//! This is format 5. The views' migration has the number too, so that views in another are rebuilt.
 //!
 //! Positions are relative to the one before, times to the first. What may be absent is one more than
 //! its number or length, or 0. The deciding event's status, and From and To of the message, are columns.
@@ -24,9 +26,8 @@
 
 use smol_str::SmolStr;
 
-use crate::domain::event::Position;
 use crate::domain::message::lifecycle::{
-    Counts, DeliveryReceipt, EventRef, Evidence, History, ReportedCodes, shown_error_code,
+    Counts, DeliveryReceipt, Evidence, ReportedCodes, shown_error_code,
 };
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_times::StatusTimes;
@@ -34,9 +35,9 @@ use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 use crate::store::sqlite::views::codec::event::{
     ShownFacts, push_facts, push_text, read_facts, read_text,
 };
-use crate::store::sqlite::views::codec::kinds;
-use crate::store::sqlite::views::codec::tags;
+use crate::store::sqlite::views::codec::status::{status_byte, status_of};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::sqlite::views::codec::{details, history, kinds, tags};
 
 pub use crate::store::sqlite::views::codec::event::Addresses;
 
@@ -71,11 +72,12 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
         bytes.push(status_byte(*status));
     }
     tags::push(bytes, &evidence.tags);
+    details::push(bytes, first, &evidence.details);
     let Counts { events, duplicates, late, unrecognised } = *counts;
     for count in [events, duplicates, late, unrecognised] {
         varint::push(bytes, count);
     }
-    push_history(bytes, deciding.position, history);
+    history::push(bytes, deciding.position, history);
 }
 
 /// The lifecycle of these bytes and columns; `None` if they are something else.
@@ -111,6 +113,7 @@ pub fn read(
             status_times: status_times(&mut reader, first)?,
             codes: codes(&mut reader)?,
             tags: tags::read(&mut reader)?,
+            details: details::read(&mut reader, first)?,
             deciding: Some(deciding),
             address_fallbacks,
             receipt,
@@ -122,7 +125,7 @@ pub fn read(
             late: reader.number()?,
             unrecognised: reader.number()?,
         },
-        history: history(&mut reader, position)?,
+        history: history::read(&mut reader, position)?,
     };
     reader.finish()?;
     Some(lifecycle)
@@ -151,6 +154,7 @@ pub fn message_ref<'a>(
     let kinds = kinds::read(&mut reader, first)?;
     let (status_times, codes) = (status_times(&mut reader, first)?, codes(&mut reader)?);
     let (tags, _dropped) = tags::refs(&mut reader)?;
+    let details = details::read(&mut reader, first)?;
     let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
     Some(MessageRef {
         account_sid,
@@ -166,6 +170,7 @@ pub fn message_ref<'a>(
         duplicate: duplicates > 0,
         kinds,
         tags,
+        details,
     })
 }
 
@@ -187,40 +192,6 @@ fn codes(reader: &mut Reader<'_>) -> Option<ReportedCodes> {
     (0..count).map(entry).collect()
 }
 
-fn push_history(bytes: &mut Vec<u8>, deciding: Position, history: &[EventRef]) {
-    varint::push(bytes, history.len() as u64);
-    let mut near = deciding;
-    for EventRef { position, fingerprint, status } in history {
-        varint::push_near(bytes, near, *position);
-        bytes.extend_from_slice(&fingerprint.to_be_bytes());
-        bytes.push(status_byte(*status));
-        near = *position;
-    }
-}
-
-fn history(reader: &mut Reader<'_>, deciding: Position) -> Option<History> {
-    let (count, mut near) = (reader.number()?, deciding);
-    let trace = |_| {
-        near = reader.number_near(near)?;
-        let fingerprint = u64::from_be_bytes(reader.bytes(8)?.try_into().ok()?);
-        Some(EventRef { position: near, fingerprint, status: status_of(reader.byte()?)? })
-    };
-    (0..count).map(trace).collect()
-}
-
-/// A status as its number among all of them, from 1; 0 is none. If their order changes, the views'
-/// migration has to change too, so that views written before are rebuilt.
-fn status_byte(status: Option<Status>) -> u8 {
-    status.map_or(0, |status| 1 + status as u8)
-}
-
-fn status_of(byte: u8) -> Option<Option<Status>> {
-    match byte.checked_sub(1) {
-        None => Some(None),
-        Some(place) => Status::ALL.get(usize::from(place)).copied().map(Some),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -229,10 +200,15 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::domain::carrier::Carrier;
+    use crate::domain::message::click::Click;
+    use crate::domain::message::details::{Details, FeedbackOutcome, KnownDetails, RankedCarrier};
+    use crate::domain::message::event_ref::{EventRef, Fingerprint, Subject};
     use crate::domain::message::kinds::EventKinds;
     use crate::domain::message::lifecycle::DecidingEvent;
     use crate::domain::message::status_reported::{Addressing, Doubt};
     use crate::domain::message::tags::Tags;
+    use crate::domain::price::{Amount, Currency, Price};
     use crate::domain::{AccountSid, MessageKey, MessageSid};
 
     fn any_status() -> impl Strategy<Value = Option<Status>> {
@@ -261,14 +237,13 @@ mod tests {
     }
 
     fn any_evidence() -> impl Strategy<Value = Evidence> {
-        let moment = any::<i64>().prop_map(Timestamp::from_micros);
-        let status_times = vec((select(&Status::ALL[..]), moment), 0..5);
+        let status_times = vec((select(&Status::ALL[..]), any_moment()), 0..5);
         let codes = vec((any_code(), any_status()), 0..4);
         let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
-        let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
-        let kinds = (any::<[bool; 4]>(), created_at).prop_map(|(kinds, created_at)| {
-            let [outbound, inbound, real, imported] = kinds;
-            EventKinds { outbound, inbound, real, imported, created_at }
+        let created_at = option::of(any_moment());
+        let kinds = (any::<[bool; 6]>(), created_at).prop_map(|(kinds, created_at)| {
+            let [outbound, inbound, real, imported, by_callback, by_stream] = kinds;
+            EventKinds { outbound, inbound, real, imported, by_callback, by_stream, created_at }
         });
         let tags = vec((".{1,20}", ".{0,20}"), 0..6).prop_map(|pairs| {
             let mut tags = Tags::default();
@@ -276,11 +251,13 @@ mod tests {
             tags
         });
         let events = (any_deciding(), vec(any_deciding(), 0..3));
-        let all = (events, status_times, codes, receipt, (kinds, tags));
-        all.prop_map(|((deciding, fallbacks), status_times, codes, receipt, (kinds, tags))| {
+        let all = (events, status_times, codes, receipt, (kinds, tags, any_details()));
+        all.prop_map(|((deciding, fallbacks), status_times, codes, receipt, others)| {
+            let (kinds, tags, details) = others;
             Evidence {
                 kinds,
                 tags,
+                details,
                 rule: Rule::default(),
                 status_times: status_times.into_iter().collect(),
                 codes: codes.into_iter().collect(),
@@ -294,19 +271,56 @@ mod tests {
         })
     }
 
+    fn any_details() -> impl Strategy<Value = Details> {
+        let times = vec((select(&Status::ALL[..]), any_moment()), 0..3);
+        let price = option::of((any::<i64>(), select(vec!["USD", "EUR"])));
+        let carrier = option::of((any_status(), "[0-9]{3}", "[0-9]{2,3}"));
+        let clicks = vec((option::of(any_moment()), any::<u64>(), any::<bool>()), 0..3);
+        let feedback = option::of(select(&FeedbackOutcome::ALL[..]));
+        let all = (times, option::of(any::<u32>()), price, carrier, clicks, feedback);
+        all.prop_map(|(times, segments, price, carrier, clicks, feedback)| {
+            let mut known = KnownDetails { segments, feedback, ..KnownDetails::default() };
+            known.occurred_times = times.into_iter().collect();
+            known.price = price.map(|(billionths, currency)| Price {
+                amount: Amount::from_billionths(billionths),
+                currency: Currency::parse(currency).unwrap(),
+            });
+            known.carrier = carrier.map(|(status, mcc, mnc)| RankedCarrier {
+                status,
+                carrier: Carrier::parse(&mcc, &mnc).unwrap(),
+            });
+            for (at, id, is_preview) in clicks {
+                known.clicks.insert(Click { at, id, is_preview });
+            }
+            Details::from_known(known)
+        })
+    }
+
+    fn any_moment() -> impl Strategy<Value = Timestamp> {
+        any::<i64>().prop_map(Timestamp::from_micros)
+    }
+
+    fn any_event_ref() -> impl Strategy<Value = EventRef> {
+        let subject = select(vec![Subject::Status, Subject::Click, Subject::Feedback]);
+        let all = (any::<u64>(), any::<u64>(), subject, any_status());
+        all.prop_map(|(position, fingerprint, subject, status)| EventRef {
+            position,
+            fingerprint: Fingerprint::from_bits(fingerprint),
+            subject,
+            status: status.filter(|_| subject == Subject::Status),
+        })
+    }
+
     fn any_lifecycle() -> impl Strategy<Value = Lifecycle> {
-        let trace = (any::<u64>(), any::<u64>(), any_status());
-        let history = vec(trace, 0..5);
+        let history = vec(any_event_ref(), 0..5);
         (any_evidence(), any::<[i64; 2]>(), any::<[u64; 4]>(), history).prop_map(
             |(evidence, [first, last], [events, duplicates, late, unrecognised], history)| {
-                let trace =
-                    |(position, fingerprint, status)| EventRef { position, fingerprint, status };
                 Lifecycle {
                     evidence,
                     first_received_at: Timestamp::from_micros(first),
                     last_received_at: Timestamp::from_micros(last),
                     counts: Counts { events, duplicates, late, unrecognised },
-                    history: history.into_iter().map(trace).collect(),
+                    history: history.into_iter().collect(),
                 }
             },
         )
@@ -327,8 +341,8 @@ mod tests {
     fn the_views_migration_names_this_format_so_that_a_change_rebuilds_them() {
         let migration = include_str!("../../../../../migrations/sqlite/views/0001_messages.sql");
         let this_file = include_str!("lifecycle.rs");
-        assert!(migration.contains("in format 4 of"));
-        assert!(this_file.contains("//! This is format 4."));
+        assert!(migration.contains("in format 5 of"));
+        assert!(this_file.contains("//! This is format 5."));
     }
 
     proptest! {

@@ -2,9 +2,13 @@
 //!
 //! In this order: messages, conflicts, imported messages, messages with late and with duplicate events; then
 //! for each of the two histograms its unknown and negative durations, the number of buckets, and for each
-//! bucket its distance from the one before and its count.
+//! bucket its distance from the one before and its count. Then the messages that arrived by callback, by stream
+//! and by both; and 0, or 1 and the other details: messages with segments, segments, the number of currencies, of
+//! each its three letters, messages and sum; clicks, clicked, confirmed and unconfirmed messages.
 
+use crate::domain::price::Currency;
 use crate::domain::rollup::Rollup;
+use crate::domain::rollup::details::{PriceSum, RollupDetails};
 use crate::domain::rollup::histogram::DurationHistogram;
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
@@ -27,6 +31,7 @@ pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {
             before = *bucket;
         }
     }
+    push_details(&mut blob, &rollup.details)?;
     Some(blob)
 }
 
@@ -38,8 +43,65 @@ pub fn unpack(blob: &[u8]) -> Option<Rollup> {
     let (late, duplicate) = (count(&mut reader)?, count(&mut reader)?);
     let time_to_sent = unpack_histogram(&mut reader, blob.len())?;
     let sent_to_delivered = unpack_histogram(&mut reader, blob.len())?;
+    let details = unpack_details(&mut reader)?;
     reader.finish()?;
-    Some(Rollup { messages, conflicts, imported, late, duplicate, time_to_sent, sent_to_delivered })
+    Some(Rollup {
+        messages,
+        conflicts,
+        imported,
+        late,
+        duplicate,
+        time_to_sent,
+        sent_to_delivered,
+        details,
+    })
+}
+
+fn push_details(blob: &mut Vec<u8>, details: &RollupDetails) -> Option<()> {
+    let RollupDetails { by_callback, by_stream, by_both, .. } = *details;
+    for count in [by_callback, by_stream, by_both] {
+        push(blob, count)?;
+    }
+    if *details == (RollupDetails { by_callback, by_stream, by_both, ..Default::default() }) {
+        blob.push(0);
+        return Some(());
+    }
+    blob.push(1);
+    push(blob, details.segmented)?;
+    push(blob, details.segments)?;
+    varint::push(blob, details.prices.iter().len() as u64);
+    for PriceSum { currency, messages, billionths } in details.prices.iter() {
+        blob.extend_from_slice(currency.as_str().as_bytes());
+        push(blob, messages)?;
+        varint::push_near(blob, 0, billionths as u64);
+    }
+    for count in [details.clicks, details.clicked, details.confirmed, details.unconfirmed] {
+        push(blob, count)?;
+    }
+    Some(())
+}
+
+fn unpack_details(reader: &mut Reader<'_>) -> Option<RollupDetails> {
+    let mut details = RollupDetails {
+        by_callback: count(reader)?,
+        by_stream: count(reader)?,
+        by_both: count(reader)?,
+        ..RollupDetails::default()
+    };
+    match reader.byte()? {
+        0 => return Some(details),
+        1 => {}
+        _ => return None,
+    }
+    (details.segmented, details.segments) = (count(reader)?, count(reader)?);
+    for _ in 0..reader.number()? {
+        let currency = Currency::parse(std::str::from_utf8(reader.bytes(3)?).ok()?)?;
+        let (messages, billionths) = (count(reader)?, reader.number_near(0)? as i64);
+        details.prices.add(PriceSum { currency, messages, billionths }, 1);
+    }
+    (details.clicks, details.clicked) = (count(reader)?, count(reader)?);
+    (details.confirmed, details.unconfirmed) = (count(reader)?, count(reader)?);
+    Some(details)
 }
 
 fn unpack_histogram(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
@@ -67,6 +129,9 @@ fn count(reader: &mut Reader<'_>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{pack, unpack};
+    use crate::domain::message::details::FeedbackOutcome;
+    use crate::domain::price::Price;
+    use crate::domain::rollup::details::ContributedDetails;
     use crate::domain::rollup::histogram::Elapsed;
     use crate::domain::rollup::{Contribution, Rollup};
 
@@ -83,6 +148,14 @@ mod tests {
                     duplicate: ms == 32,
                     time_to_sent,
                     sent_to_delivered,
+                    details: ContributedDetails {
+                        segments: (ms == 1).then_some(3),
+                        price: (ms < 32).then(|| Price::parse("-0.0075", "USD").unwrap()),
+                        clicks: ms % 2,
+                        feedback: (ms == 0).then_some(FeedbackOutcome::Confirmed),
+                        by_callback: true,
+                        by_stream: ms == 1,
+                    },
                 },
                 300,
             );

@@ -1,12 +1,17 @@
-//! The members that are read of a JSON body: the account, the message, and those of Twilio's Message
-//! resource.
+//! JSON bodies: the members that are read of them, and what the bodies of each kind report of a message.
+
+pub mod clicks;
+pub mod cloud_event;
+pub mod feedback;
+mod members;
+pub mod message_resource;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// The top-level scalars of a JSON object, including repeated names: a map would silently let the last
 /// one win.
@@ -16,6 +21,8 @@ pub struct TopLevel {
     is_cloud_event: bool,
     /// Unparsed: parsing it here would parse nested values once per level.
     data: Option<Box<RawValue>>,
+    /// Likewise.
+    tags: Option<Box<RawValue>>,
 }
 
 impl TopLevel {
@@ -34,6 +41,18 @@ impl TopLevel {
     pub fn values(&self, names: &[&str]) -> Vec<Cow<'_, str>> {
         let wanted = self.pairs.iter().filter(|(name, _)| names.contains(&name.as_str()));
         wanted.map(|(_, value)| Cow::Borrowed(value.as_str())).collect()
+    }
+
+    /// The members of its object `tags` that are texts, numbers or truth values, which are given as text.
+    pub fn tags(&self) -> Vec<(String, String)> {
+        let tags = self.tags.as_deref().and_then(|tags| serde_json::from_str(tags.get()).ok());
+        let members: Map<String, Value> = tags.unwrap_or_default();
+        let text = |(name, value)| match value {
+            Value::String(text) => Some((name, text)),
+            Value::Number(_) | Value::Bool(_) => Some((name, value.to_string())),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        };
+        members.into_iter().filter_map(text).collect()
     }
 
     /// The data of a CloudEvent, which has `specversion` and an object `data`
@@ -71,6 +90,10 @@ impl<'de> Visitor<'de> for TopLevelVisitor {
                     let data = map.next_value()?;
                     object.data.get_or_insert(data);
                 }
+                "tags" => {
+                    let tags = map.next_value()?;
+                    object.tags.get_or_insert(tags);
+                }
                 known if NAMES_READ.contains(&known) => match map.next_value::<Value>()? {
                     Value::String(text) => object.pairs.push((name, text)),
                     Value::Number(number) => object.pairs.push((name, number.to_string())),
@@ -85,7 +108,7 @@ impl<'de> Visitor<'de> for TopLevelVisitor {
     }
 }
 
-const NAMES_READ: [&str; 17] = [
+const NAMES_READ: [&str; 38] = [
     "AccountSid",
     "account_sid",
     "accountSid",
@@ -103,4 +126,28 @@ const NAMES_READ: [&str; 17] = [
     "direction",
     "date_created",
     "date_sent",
+    "num_segments",
+    "price",
+    "price_unit",
+    "Price",
+    "PriceUnit",
+    "outcome",
+    // Of the envelope of a CloudEvent.
+    "id",
+    "type",
+    "time",
+    // Of the data of a CloudEvent.
+    "messageStatus",
+    "errorCode",
+    "messagingServiceSid",
+    "rawDlrDoneDate",
+    "timestamp",
+    "numberOfSegments",
+    "mcc",
+    "mnc",
+    // Of a click.
+    "event_type",
+    "link",
+    "click_time",
+    "user_agent",
 ];
