@@ -8,9 +8,10 @@ use super::audit::several_accounts;
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::{attempt, ledger};
 use crate::config::Settings;
+use crate::domain::message::details::FeedbackOutcome;
 use crate::domain::{AccountSid, MessageSid};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
-use crate::send::feedback::{self, FeedbackOutcome};
+use crate::send::feedback;
 use crate::store::StoreError;
 
 /// The arguments of `feedback`.

@@ -3,36 +3,9 @@
 
 use super::note;
 use super::request::{Request, SendKind, encode};
+use crate::domain::message::details::FeedbackOutcome;
 use crate::domain::{AccountSid, MessageSid};
 use crate::twilio_api::feedback_url;
-
-/// What became of the purpose of a message, as its sender reports it to Twilio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedbackOutcome {
-    /// The recipient has not done it.
-    Unconfirmed,
-    /// The recipient did what the message was for, such as entering the code in it.
-    Confirmed,
-}
-
-impl FeedbackOutcome {
-    /// Every outcome.
-    pub const ALL: [FeedbackOutcome; 2] =
-        [FeedbackOutcome::Unconfirmed, FeedbackOutcome::Confirmed];
-
-    /// The outcome with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
-    /// Twilio's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            FeedbackOutcome::Unconfirmed => "unconfirmed",
-            FeedbackOutcome::Confirmed => "confirmed",
-        }
-    }
-}
 
 /// The request that reports an outcome. Its intent names the message in a note, because its form does not.
 pub fn request(

@@ -10,13 +10,14 @@ use super::send_request::{
     SendFailures, check_client, execute, idempotency_key, json_body, mark_replayed, sender,
 };
 use super::sender::SendResult;
+use crate::domain::message::details::FeedbackOutcome;
 use crate::domain::{AccountSid, Position};
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::{self, Failures};
-use crate::send::feedback::{self, FeedbackOutcome};
+use crate::send::feedback;
 use crate::send::{Done, LoggedOutcome};
 use crate::wire::parameters::BadValue;
 
