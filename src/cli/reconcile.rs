@@ -55,6 +55,11 @@ pub struct Args {
     #[arg(long, conflicts_with = "no_list")]
     no_fetch: bool,
 
+    /// Also fetch messages with a known outcome whose price is not known, if they are older than an hour
+    /// [default: reconcile.prices]
+    #[arg(long)]
+    prices: bool,
+
     /// Query only this account, given by SID or name
     #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
@@ -148,6 +153,7 @@ fn plan(args: &Args, configured: &Reconciling, settings: &Settings) -> Result<Re
     }
     plan.fetch = !args.no_fetch;
     plan.keep_content |= args.keep_content;
+    plan.prices |= args.prices;
     if args.no_list {
         plan.list = None;
     } else if args.since.is_some() {

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use super::setting::Setting;
 use super::{
     RECONCILE_EVERY, RECONCILE_GIVE_UP_AFTER, RECONCILE_KEEP_CONTENT, RECONCILE_MAX_REQUESTS,
-    RECONCILE_OLDER_THAN, Settings,
+    RECONCILE_OLDER_THAN, RECONCILE_PRICES, Settings,
 };
 use crate::domain::time::duration;
 
@@ -24,12 +24,14 @@ pub struct Reconciling {
     pub requests_max: Option<u64>,
     /// True if the text of messages is stored.
     pub keep_content: bool,
+    /// True if messages are fetched whose price is not known.
+    pub prices: bool,
 }
 
 impl Settings {
     /// The configured settings of reconciliation.
     pub fn reconciling(&self) -> Result<Reconciling> {
-        // The file checks that these are a number and a boolean.
+        // The file checks that these are a number and booleans.
         let number = self.given_text(&RECONCILE_MAX_REQUESTS);
         let keep_content = self.given_text(&RECONCILE_KEEP_CONTENT);
         Ok(Reconciling {
@@ -38,6 +40,7 @@ impl Settings {
             give_up_after: self.length(&RECONCILE_GIVE_UP_AFTER)?,
             requests_max: number.and_then(|(_, number)| number.parse().ok()),
             keep_content: keep_content.is_some_and(|(_, value)| value == "true"),
+            prices: self.given_text(&RECONCILE_PRICES).is_some_and(|(_, value)| value == "true"),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Known facts: statuses, error codes and details of messages that are in the log, or about to be, but perhaps not
+//! Known facts: statuses, error codes and prices of messages that are in the log, or about to be, but perhaps not
 //! yet in the views.
 //!
 //! Imports and reconciliation use them, together with the views, to append only what is new.
@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use sha2::{Digest, Sha256};
 
 use crate::domain::message::status_reported::StatusReported;
+use crate::domain::price::Price;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Position, Status};
 use crate::store::{Store, StoreError, Views, for_each_event};
 use crate::twilio::callback::ParsedCallback;
@@ -19,7 +20,7 @@ type Fact = [u8; 16];
 /// Whether an event adds to the known facts of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
-    /// It reports a status, an error code or a detail for the first time.
+    /// It reports a status, an error code or a price for the first time.
     New,
     /// Earlier events have reported the same.
     Known,
@@ -85,9 +86,9 @@ impl KnownFacts {
     /// Like [`Evidence::contains`](crate::domain::message::lifecycle::Evidence::contains), for these facts.
     fn has(&self, key: &MessageKey, reported: &StatusReported) -> bool {
         let has = |status, code| self.facts.contains(&fact(key, status, code));
-        let has_details =
-            details(reported).all(|detail| self.facts.contains(&fact_of_detail(key, &detail)));
-        has_details
+        let has_price =
+            price_of(reported).is_none_or(|price| self.facts.contains(&fact_of_price(key, price)));
+        has_price
             && match (reported.status, reported.error_code) {
                 // Any status shows that the message is known, so an unrecognised word adds nothing.
                 (None, None) => {
@@ -102,30 +103,18 @@ impl KnownFacts {
         if let code @ Some(_) = reported.error_code {
             self.facts.insert(fact(key, reported.status, code));
         }
-        for detail in details(reported) {
-            self.facts.insert(fact_of_detail(key, &detail));
+        if let Some(price) = price_of(reported) {
+            self.facts.insert(fact_of_price(key, price));
         }
     }
 }
 
-/// The details in a report, each as its name and value.
-fn details(reported: &StatusReported) -> impl Iterator<Item = String> {
-    let details = reported.details.as_deref();
-    let segments = details.and_then(|details| details.segments);
-    let price = details.and_then(|details| details.price);
-    let sent_at = details.and_then(|details| details.sent_at);
-    let price = price.map(|price| format!("price {} {}", price.amount, price.currency.as_str()));
-    [
-        segments.map(|segments| format!("segments {segments}")),
-        price,
-        sent_at.map(|at| format!("sent {at}")),
-    ]
-    .into_iter()
-    .flatten()
+fn price_of(reported: &StatusReported) -> Option<Price> {
+    reported.details.as_ref()?.price
 }
 
-fn fact_of_detail(key: &MessageKey, detail: &str) -> Fact {
-    hashed(key, detail, u32::MAX)
+fn fact_of_price(key: &MessageKey, Price { amount, currency }: Price) -> Fact {
+    hashed(key, &format!("price {amount} {}", currency.as_str()), u32::MAX)
 }
 
 fn fact(key: &MessageKey, status: Option<Status>, code: Option<ErrorCode>) -> Fact {

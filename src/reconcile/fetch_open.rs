@@ -10,7 +10,7 @@ use crate::store::Message;
 use crate::twilio_api::{ApiError, ApiResponse, Credentials};
 
 /// The number of messages that are fetched before the results are appended.
-const MESSAGES_AT_ONCE: usize = 50;
+pub(super) const MESSAGES_AT_ONCE: usize = 50;
 
 /// The number of consecutive errors after which the cause is not a single message.
 const ERRORS_MAX: u64 = 5;
@@ -36,7 +36,7 @@ pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
         let page = run.store.views().list(&wanted, next, MESSAGES_AT_ONCE)?;
         let mut answers = Vec::new();
         for message in &page.messages {
-            match one(run, message, &mut errors) {
+            match fetch_one(run, message, &mut errors) {
                 Ok(answer) => answers.extend(answer),
                 Err(error) => {
                     // The results so far are appended; the next run fetches the rest.
@@ -57,7 +57,8 @@ pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
     }
 }
 
-fn one(
+/// Fetches one message. `errors` counts errors in a row.
+pub(super) fn fetch_one(
     run: &mut Run<'_>,
     Message { key, .. }: &Message,
     errors: &mut u64,

@@ -8,6 +8,7 @@
 mod dry_run;
 mod event;
 mod fetch_open;
+mod fetch_prices;
 mod list_window;
 pub mod metrics;
 mod progress;
@@ -51,6 +52,8 @@ pub struct ReconcilePlan {
     pub give_up_after: Duration,
     /// True if open messages are fetched.
     pub fetch: bool,
+    /// True if messages with a known outcome are fetched whose price is not known.
+    pub prices: bool,
     /// The time window that is listed; `None` if none is.
     pub list: Option<(Timestamp, Timestamp)>,
     /// True if that window was given for this run; false if it counts back from now.
@@ -86,7 +89,7 @@ pub struct Run<'a> {
 /// The counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReconcileSummary {
-    /// Open messages that were fetched.
+    /// Messages that were fetched: open ones, and those whose price is not known.
     pub fetched: u64,
     /// Messages in Twilio's lists.
     pub listed: u64,
@@ -145,6 +148,7 @@ impl Default for ReconcilePlan {
             older_than: OLDER_THAN,
             give_up_after: GIVE_UP_AFTER,
             fetch: true,
+            prices: false,
             list: Some((before(until, WINDOW), until)),
             list_is_explicit: false,
             keep_content: false,
@@ -213,6 +217,9 @@ impl<'a> Run<'a> {
             }
         }
         listed?;
+        if self.plan.prices {
+            fetch_prices::fetch(self)?;
+        }
         // The other accounts have been reconciled.
         self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }

@@ -76,6 +76,7 @@ pub fn configured_plan(configured: &Reconciling) -> ReconcilePlan {
         older_than: configured.older_than.unwrap_or(usual.older_than),
         give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
         keep_content: configured.keep_content,
+        prices: configured.prices,
         ..usual
     }
 }

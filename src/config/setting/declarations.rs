@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 31] = [
+pub static SETTINGS: [&Setting; 32] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -32,6 +32,7 @@ pub static SETTINGS: [&Setting; 31] = [
     &RECONCILE_GIVE_UP_AFTER,
     &RECONCILE_MAX_REQUESTS,
     &RECONCILE_KEEP_CONTENT,
+    &RECONCILE_PRICES,
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
@@ -213,6 +214,11 @@ pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_conten
     .about("Whether the text of messages is stored")
     .default("false")
     .shown(|settings| Ok(settings.text(&RECONCILE_KEEP_CONTENT).1));
+
+pub static RECONCILE_PRICES: Setting = Setting::new("reconcile.prices", Bool)
+    .about("Whether messages are fetched whose price is not known")
+    .default("false")
+    .shown(|settings| Ok(settings.text(&RECONCILE_PRICES).1));
 
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")

@@ -140,11 +140,9 @@ impl Details {
         }
     }
 
-    /// True if an event with this status and these details would add nothing.
-    pub fn contain(&self, status: Option<Status>, reported: &ReportedDetails, rule: Rule) -> bool {
-        let mut merged = self.clone();
-        merged.record(status, reported, rule);
-        merged == *self
+    /// True if an event with these details would not add a price.
+    pub fn contain_price(&self, reported: &ReportedDetails) -> bool {
+        reported.price.is_none_or(|price| self.price().is_some_and(|known| known <= price))
     }
 
     /// When a status was reached, according to Twilio.

@@ -43,6 +43,8 @@ pub struct MessageFilter {
     pub begun_since: Option<Timestamp>,
     /// Whether every reported status is inbound.
     pub inbound: Option<bool>,
+    /// Whether its price is known.
+    pub priced: Option<bool>,
     /// Whether every event was simulated.
     pub simulated: Option<bool>,
     /// Names and values of tags, all of which the message has.
@@ -201,6 +203,7 @@ impl MessageFilter {
             && is(self.open, message.is_open())
             && is(self.inbound, message.kinds.is_inbound())
             && is(self.simulated, message.kinds.is_simulated())
+            && is(self.priced, message.details.price().is_some())
             && self.stuck_since.is_none_or(stuck)
             && self.begun_since.is_none_or(|since| message.began_at() >= since)
     }

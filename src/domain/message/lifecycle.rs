@@ -102,8 +102,8 @@ pub struct Counts {
 }
 
 impl Evidence {
-    /// True if an event with these facts would add nothing: its status, its error code, its tags and its
-    /// details have been reported already. An unrecognised status never adds anything to an outbound message.
+    /// True if an event with these facts would add nothing that is worth another event: its status, its error
+    /// code, its tags and its price have been reported already. An unrecognised status never adds anything to an outbound message.
     pub fn contains(&self, reported: &StatusReported) -> bool {
         let has_status = |status| self.status_times.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
@@ -112,10 +112,7 @@ impl Evidence {
             && reported.status.is_none_or(has_status)
             && code.is_none_or(|code| self.codes.contains(&code))
             && self.tags.contains_all(&reported.tags)
-            && reported
-                .details
-                .as_ref()
-                .is_none_or(|details| self.details.contain(reported.status, details, self.rule))
+            && reported.details.as_ref().is_none_or(|details| self.details.contain_price(details))
     }
 
     /// Creates empty evidence, the identity element of [`merge`](Self::merge).

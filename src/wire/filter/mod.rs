@@ -145,6 +145,7 @@ impl MessageParameters {
             open: self.open,
             stuck_since: self.stuck.map(|length| before(now, length)),
             begun_since: None,
+            priced: None,
             inbound: Some(self.inbound.unwrap_or(false)),
             simulated: self.simulated,
             tags: self.tags,

@@ -2,6 +2,7 @@
 
 mod failures;
 mod open;
+mod prices;
 mod runs;
 
 use std::collections::BTreeMap;
