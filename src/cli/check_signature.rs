@@ -91,7 +91,7 @@ fn diagnosis(
     let configuration = Configuration {
         public_urls: &given,
         further_urls: &settings.public_urls().unwrap_or_default(),
-        callback_paths: &settings.callback_paths().unwrap_or_default(),
+        callback_paths: &settings.received_paths().unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };

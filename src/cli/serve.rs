@@ -21,6 +21,10 @@ pub struct Args {
         "A path on which callbacks are received; /v1/sms/* stands for every path below it; repeatable"))]
     callback_paths: Vec<String>,
 
+    #[arg(long, value_name = "PATH", help = help(&config::EVENT_STREAMS_PATH,
+        "The path on which Event Streams are received; callback paths accept them too"))]
+    event_streams_path: Option<String>,
+
     #[arg(long = "public-url", value_name = "URL", help = help(&config::PUBLIC_URL,
         "The scheme, host, port and path prefix under which Twilio calls this server; repeatable"))]
     public_urls: Vec<String>,
@@ -46,6 +50,7 @@ impl Args {
             .with(&config::LISTEN, self.listen.clone())
             .with(&config::ADMIN_LISTEN, self.admin_listen.clone())
             .with(&config::CALLBACK_PATH, self.callback_paths.clone())
+            .with(&config::EVENT_STREAMS_PATH, self.event_streams_path.clone())
             .with(&config::PUBLIC_URL, self.public_urls.clone())
             .with(&config::VERIFY_EVERY, self.verify_every.clone())
             .with(&config::RECONCILE_EVERY, self.reconcile_every.clone())

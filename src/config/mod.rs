@@ -252,14 +252,15 @@ impl Settings {
         self.refuse_open_admin()?;
         let public_urls = self.public_urls()?;
         let callback_paths = self.callback_paths()?;
-        let targets = self.targets_without_loops(listen, &public_urls, &callback_paths)?;
+        let received_paths = self.received_paths()?;
+        let targets = self.targets_without_loops(listen, &public_urls, &received_paths)?;
         let status_callback = public_urls.first().zip(one_path(&callback_paths));
         let status_callback = status_callback.map(|(url, path)| self.callback_url(url, path));
         Ok(ServerConfig {
             listen,
             admin_listen,
             status_callback,
-            callback_paths,
+            callback_paths: received_paths,
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
             admin_hosts: self.admin_hosts(),

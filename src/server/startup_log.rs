@@ -16,8 +16,10 @@ pub fn write(
     admin: &TcpListener,
 ) -> Result<()> {
     let (callbacks, admin) = (callbacks.local_addr()?, admin.local_addr()?);
+    let of_streams = settings.event_streams_path()?;
     for path in &config.callback_paths {
-        tracing::info!("receiving callbacks on http://{callbacks}{path}");
+        let what = if *path == of_streams { "Event Streams" } else { "callbacks" };
+        tracing::info!("receiving {what} on http://{callbacks}{path}");
     }
     tracing::info!("answering questions on http://{admin}");
     warn_of_short(&config.api_tokens);

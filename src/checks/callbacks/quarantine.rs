@@ -113,6 +113,6 @@ fn kept_paths(context: &CheckContext) -> Option<BTreeMap<String, u64>> {
 }
 
 fn is_callback_path(context: &CheckContext, path: &str) -> bool {
-    let configured = context.settings.callback_paths();
+    let configured = context.settings.received_paths();
     configured.is_ok_and(|paths| paths.iter().any(|configured| configured.matches(path)))
 }

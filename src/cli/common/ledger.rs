@@ -93,7 +93,7 @@ pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
         Err(error) => return Err(error.into()),
     }
     let store = store::open(&database, Access::Append)?;
-    let callback_paths = settings.callback_paths()?;
+    let callback_paths = settings.received_paths()?;
     let prefixes = callback_paths.iter().filter_map(CallbackPath::prefix);
     store.set_path_prefixes(prefixes.map(str::to_owned).collect());
     Ok(store)

@@ -39,6 +39,9 @@ const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 /// How often the log is verified, as by default.
 const VERIFY_EVERY: Duration = Duration::from_secs(86_400);
 
+/// The paths on which requests are received: that of callbacks, and the default one of Event Streams.
+const PATHS: [&str; 2] = [CALLBACK_PATH, "/event-streams"];
+
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -176,7 +179,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     Ok(ServerConfig {
         listen: addresses.callbacks,
         admin_listen: addresses.admin,
-        callback_paths: CallbackPath::parse(CALLBACK_PATH).into_iter().collect(),
+        callback_paths: PATHS.iter().flat_map(|path| CallbackPath::parse(path)).collect(),
         public_urls: BaseUrl::parse(PUBLIC_URL).into_iter().collect(),
         public_url_is_guessed: false,
         admin_hosts: Vec::new(),

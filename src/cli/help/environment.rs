@@ -42,7 +42,8 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "check-signature" | "simulate" => account.into(),
         "quarantine list" => of(&ledger).into_iter().chain(pager()).chain(terminal()).collect(),
         "quarantine show" | "quarantine recheck" => {
-            account.into_iter().chain(of(&callbacks)).collect()
+            let paths = of(&callbacks).into_iter().chain(of(&[&config::EVENT_STREAMS_PATH]));
+            account.into_iter().chain(paths).collect()
         }
         "forward list" | "forward compare" => {
             of(&purge).into_iter().chain(pager()).chain(terminal()).collect()

@@ -76,7 +76,7 @@ impl Settings {
         if self.file.forward.is_empty() {
             return Ok(());
         }
-        let (public_urls, callback_paths) = (self.public_urls()?, self.callback_paths()?);
+        let (public_urls, callback_paths) = (self.public_urls()?, self.received_paths()?);
         self.targets_without_loops(self.listen()?, &public_urls, &callback_paths).map(drop)
     }
 

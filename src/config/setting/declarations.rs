@@ -12,12 +12,13 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 32] = [
+pub static SETTINGS: [&Setting; 33] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
     &API_TOKENS,
     &CALLBACK_PATH,
+    &EVENT_STREAMS_PATH,
     &PUBLIC_URL,
     &CALLBACK_OVERRIDES,
     &TWILIO_API_BASE_URL,
@@ -100,6 +101,14 @@ pub static CALLBACK_PATH: Setting = Setting::new("callback_path", List)
         let paths = settings.callback_paths()?;
         Ok(paths.iter().map(CallbackPath::as_given).collect::<Vec<_>>().join(", "))
     });
+
+pub static EVENT_STREAMS_PATH: Setting = Setting::new("event_streams_path", Text)
+    .flag("--event-streams-path")
+    .variable("DELIVERY_LEDGER_EVENT_STREAMS_PATH")
+    .about("The path of Event Streams")
+    .note("The paths of callbacks accept them too.")
+    .default("/event-streams")
+    .shown(|settings| Ok(settings.event_streams_path()?.to_string()));
 
 pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
     .flag("--public-url")

@@ -62,6 +62,24 @@ fn configured_callback_paths_replace_the_default() {
     assert_eq!(app.receive_at("/message-status", sent(&sid(3))).code, 404);
 }
 
+#[test]
+fn the_path_of_event_streams_receives_what_a_callback_path_does() {
+    let app = App::start();
+
+    assert_eq!(app.receive_at("/event-streams", sent(&sid(1))).code, 200);
+    assert_eq!(Request::new("GET", "/event-streams").send(app.callbacks()).code, 405);
+    assert!(app.stderr().contains("receiving Event Streams on http://"));
+}
+
+#[test]
+fn a_configured_path_of_event_streams_replaces_the_default() {
+    let app = App::start_with(&["--event-streams-path", "/sink"]);
+
+    assert_eq!(app.receive_at("/sink", sent(&sid(1))).code, 200);
+    assert_eq!(app.receive_at("/message-status", sent(&sid(2))).code, 200);
+    assert_eq!(app.receive_at("/event-streams", sent(&sid(3))).code, 404);
+}
+
 /// Regression: callback URLs with the user's own ID in their path got 404 whatever was configured.
 #[test]
 fn a_callback_path_may_end_with_a_wildcard() {

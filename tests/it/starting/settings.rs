@@ -249,6 +249,20 @@ fn a_wildcard_is_allowed_only_at_the_end_of_a_callback_path() {
 }
 
 #[test]
+fn the_path_of_event_streams_is_one_whole_path() {
+    let refused = Serve::configured().arguments(&["--event-streams-path", "/sink/*"]);
+    assert_eq!(
+        refused.refused_as_usage(),
+        "error: --event-streams-path: `/sink/*` is a prefix; give the whole path, such as \
+         /event-streams"
+    );
+    let variable = Serve::configured().env("DELIVERY_LEDGER_EVENT_STREAMS_PATH", "sink");
+    let refused = variable.refused();
+    let expected = "error: DELIVERY_LEDGER_EVENT_STREAMS_PATH: `sink` is not a path such as";
+    assert!(refused.starts_with(expected), "{refused}");
+}
+
+#[test]
 fn an_invalid_rule_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),
