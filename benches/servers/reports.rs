@@ -119,7 +119,13 @@ fn fill(store: &dyn Store, messages: u64) {
         let to = Checkpoint { position: last, event_id: None, tree, ..from.clone() };
         let made = (first..last).map(|number| message(number, messages));
         let changed = made.map(|message| MessageChange { before: None, message }).collect();
-        let batch = Batch { from: from.position, to, messages: changed, tree_nodes: Vec::new() };
+        let batch = Batch {
+            from: from.position,
+            to,
+            messages: changed,
+            tree_nodes: Vec::new(),
+            logged_errors: Vec::new(),
+        };
         store.views().project(&batch).expect("the views take them");
     }
     let seconds = began.elapsed().as_secs_f64();

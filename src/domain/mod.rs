@@ -9,6 +9,7 @@ pub mod digest;
 pub mod error_code;
 pub mod event;
 pub mod hash;
+pub mod logged_error;
 pub mod media_type;
 pub mod message;
 pub mod price;

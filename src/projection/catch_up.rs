@@ -105,7 +105,8 @@ fn step(
         ..from.clone()
     };
     let messages = join(store, views, prepared.buffers.messages.take())?;
-    let batch = Batch { from: from.position, to, messages, tree_nodes };
+    let logged_errors = std::mem::take(&mut prepared.buffers.logged_errors);
+    let batch = Batch { from: from.position, to, messages, tree_nodes, logged_errors };
     views.project(&batch)?;
     Ok(batch)
 }

@@ -3,6 +3,7 @@
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be rebuilt from it. Every method
 //! blocks; async callers use a blocking thread.
 
+mod checked;
 pub mod copy;
 mod error;
 mod event_bytes;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::domain::hash::Hash;
+use crate::domain::logged_error::{LoggedError, LoggedErrors};
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
@@ -32,6 +34,7 @@ use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::tree::{Node, RightEdge};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
+pub use checked::{Checked, Damage};
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
 pub use open::{
@@ -223,6 +226,9 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 
+    /// The errors that Twilio has logged about webhook requests, by error code and URL, the last first.
+    fn logged_errors(&self) -> Result<Vec<LoggedErrors>, StoreError>;
+
     /// The stored nodes of the tree with this level and these indexes; see [`NODE_LEVELS`]. Those that do
     /// not exist are left out.
     fn tree_nodes(&self, level: u8, indexes: Range<u64>)
@@ -310,6 +316,9 @@ pub struct Batch {
     pub messages: Vec<MessageChange>,
     /// The nodes of the tree that are complete now, of the levels that are stored.
     pub tree_nodes: Vec<(Node, Hash)>,
+    /// The errors that Twilio has logged, in order of position. Those that the views have already are not
+    /// counted again.
+    pub logged_errors: Vec<LoggedError>,
 }
 
 /// One message that a step touched.
@@ -348,15 +357,6 @@ pub enum WalCheckpoints {
     External,
 }
 
-/// The result of an engine's own check.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// The damage that was found.
-    pub damages: Vec<Damage>,
-    /// Whether it reached its end.
-    pub finished: bool,
-}
-
 /// Bytes that a ledger takes on disk; 0 for a file that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
@@ -370,31 +370,4 @@ pub struct Sizes {
     pub views_wal: u64,
     /// Bytes that this process may still write to the log's disk.
     pub disk_free: u64,
-}
-
-/// Damage that an engine found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Damage {
-    /// A table or a trigger that refuses changes is missing, or differs from the one that was created.
-    GuardMissing {
-        /// Its kind and name.
-        name: String,
-    },
-    /// An object that this program did not create.
-    Foreign {
-        /// Its kind and name.
-        name: String,
-    },
-    /// Rows of the views that belong to no message.
-    Stray {
-        /// The table that has them.
-        table: &'static str,
-        /// The number of rows.
-        rows: u64,
-    },
-    /// The engine's own integrity check.
-    Engine {
-        /// What it reports.
-        detail: String,
-    },
 }

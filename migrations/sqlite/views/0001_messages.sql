@@ -91,3 +91,19 @@ CREATE TABLE rollups(
                                    -- duplicate ones, and two histograms in milliseconds
   PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;
+
+-- The errors that Twilio has logged about webhook requests, counted by error code and URL: the first thousand
+-- pairs, and one row with the code 0 and no URL for all others.
+CREATE TABLE logged_errors(
+  code INTEGER NOT NULL,
+  url TEXT NOT NULL,               -- without its query
+  count INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,       -- microseconds since 1970, by Twilio's clock
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (code, url)
+) WITHOUT ROWID;
+
+-- The hashes of their ids. Twilio sends an event again if it got no answer.
+CREATE TABLE logged_error_ids(
+  id INTEGER PRIMARY KEY
+);

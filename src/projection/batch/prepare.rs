@@ -9,11 +9,13 @@ use uuid::Uuid;
 use super::messages::BatchMessages;
 use crate::domain::digest::{Digester, Sids, fingerprint};
 use crate::domain::hash::Hash;
+use crate::domain::logged_error::LoggedError;
 use crate::domain::message::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
+use crate::twilio::json::error_log;
 
 /// The number of events in one batch. The events of most messages lie closer together, so that most
 /// are written once, and a batch in memory takes some 5 MB.
@@ -46,6 +48,8 @@ pub struct BatchBuffers {
     pub digests: Vec<Hash>,
     /// The events' messages, each folded as if it had no earlier events.
     pub messages: BatchMessages,
+    /// The errors that Twilio has logged.
+    pub logged_errors: Vec<LoggedError>,
 }
 
 impl BatchBuffers {
@@ -158,6 +162,8 @@ impl Preparing<'_> {
             };
             let mut by_content = |a, b| compare_content(self.store, event, a, b);
             lifecycle.apply(arrival, &mut by_content)?;
+        } else {
+            batch.buffers.logged_errors.extend(error_log::logged_error(event));
         }
         batch.buffers.digests.push(digest);
         batch.last = Some(id);

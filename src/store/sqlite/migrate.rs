@@ -26,8 +26,17 @@ const FORWARD: [(&str, &str); 1] =
     [("V1__targets", include_str!("../../../migrations/sqlite/forward/0001_targets.sql"))];
 
 /// The tables of the views.
-pub const VIEW_TABLES: [&str; 7] =
-    ["checkpoint", "tree_nodes", "accounts", "messages", "tags", "tag_names", "rollups"];
+pub const VIEW_TABLES: [&str; 9] = [
+    "checkpoint",
+    "tree_nodes",
+    "accounts",
+    "messages",
+    "tags",
+    "tag_names",
+    "rollups",
+    "logged_errors",
+    "logged_error_ids",
+];
 
 /// The indexes that their queries name.
 const VIEW_INDEXES: [&str; 10] = [

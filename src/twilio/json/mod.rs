@@ -2,6 +2,7 @@
 
 pub mod clicks;
 pub mod cloud_event;
+pub mod error_log;
 pub mod feedback;
 mod members;
 pub mod message_resource;

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use delivery_ledger::domain::logged_error::LoggedErrors;
 use delivery_ledger::domain::message::tags::IndexedTags;
-use delivery_ledger::domain::{NewEvent, Rule};
+use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::projection::digest::digest;
 use delivery_ledger::projection::replay::{dry_run, replay};
 use delivery_ledger::projection::{ProjectionError, catch_up};
@@ -12,23 +13,37 @@ use proptest::prelude::*;
 
 use super::go_on;
 use crate::lifecycle::any_event;
-use crate::support::events::{event, one_a_second};
+use crate::support::events::{error_logged, event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sent, sid, status};
 
 /// The log's views at its head, read in steps that end at these positions.
-fn projected(store: &dyn Store, rule: Rule, steps: &[u64]) -> (Checkpoint, [u8; 32]) {
+fn projected(
+    store: &dyn Store,
+    rule: Rule,
+    steps: &[u64],
+) -> (Checkpoint, [u8; 32], Vec<LoggedErrors>) {
     let views = store.temporary_views(rule).unwrap();
     for up_to in steps.iter().copied().chain([store.head().unwrap()]) {
         catch_up(store, &*views, up_to, &mut go_on).unwrap();
     }
-    (reached(&*views), digest(&*views).unwrap())
+    (reached(&*views), digest(&*views).unwrap(), views.logged_errors().unwrap())
 }
 
 /// The checkpoint, whichever views it is of, and whatever tags they index.
 fn reached(views: &dyn Views) -> Checkpoint {
     let (generation, indexed_tags) = (uuid::Uuid::nil(), IndexedTags::none());
     Checkpoint { generation, indexed_tags, ..views.checkpoint().unwrap() }
+}
+
+/// An error that Twilio has logged; some have the id of another.
+fn any_logged_error() -> impl Strategy<Value = NewEvent> {
+    let code = prop_oneof![Just(11200), Just(11217)];
+    let url =
+        prop_oneof![Just("https://hooks.example.com/a"), Just("https://hooks.example.com/b?c")];
+    (0..4_u32, code, url, 0..1_000_000_i64).prop_map(|(id, code, url, at)| {
+        error_logged(&format!("NO{id}"), code, url, Timestamp::from_micros(at))
+    })
 }
 
 /// Callbacks about a few messages, some of no account or of another.
@@ -42,6 +57,7 @@ fn traffic() -> impl Strategy<Value = Vec<NewEvent>> {
     let account = prop_oneof![8 => Just("AC"), 1 => Just("&Other=AC"), 1 => Just("ACother")];
     let one = (any_event(), 0..4_u32, account);
     let one = one.prop_map(move |(event, number, account)| about(event, number, account));
+    let one = prop_oneof![9 => one, 1 => any_logged_error()];
     proptest::collection::vec(one, 1..40).prop_map(one_a_second)
 }
 
@@ -71,6 +87,7 @@ proptest! {
             let replayed = replay(&*store, rule, &mut go_on).unwrap();
             prop_assert_eq!(replayed.digest, at_once.1);
             prop_assert_eq!(reached(store.views()), at_once.0.clone());
+            prop_assert_eq!(store.views().logged_errors().unwrap(), at_once.2.clone());
         }
     }
 }
@@ -127,7 +144,7 @@ fn two_projections_of_one_ledger_do_not_interfere() {
             });
         }
     });
-    let (checkpoint, digest_at_once) = projected(&*store, Rule::default(), &[]);
+    let (checkpoint, digest_at_once, _) = projected(&*store, Rule::default(), &[]);
     assert_eq!(digest(store.views()).unwrap(), digest_at_once);
     assert_eq!(reached(store.views()), checkpoint);
 }

@@ -9,7 +9,7 @@ mod views;
 use delivery_ledger::store::forward::ForwardStore;
 use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
-use views::{generation, list};
+use views::{generation, list, logged_errors};
 
 /// The result of a check without findings.
 const SOUND: Checked = Checked { damages: Vec::new(), finished: true };
@@ -110,6 +110,8 @@ on_every_engine! {
     views::sound_views_have_no_damage
     list::lists_are_newest_first_and_pages_are_complete
     list::a_list_has_exactly_the_messages_of_its_filter
+    logged_errors::each_logged_error_counts_once_by_code_and_url
+    logged_errors::logged_errors_of_many_urls_are_counted_together
 
     forward::a_target_keeps_its_state_when_it_is_created_again
     forward::a_step_for_another_version_writes_nothing

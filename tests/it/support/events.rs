@@ -53,6 +53,36 @@ pub fn with_query(event: NewEvent, query: &str) -> NewEvent {
     NewEvent { url: format!("{}?{query}", event.url), ..event }
 }
 
+/// A callback with a JSON body.
+pub fn json_callback(body: &serde_json::Value) -> NewEvent {
+    NewEvent {
+        headers: headers(&[("content-type", "application/json")]),
+        ..event(body.to_string())
+    }
+}
+
+/// The CloudEvent of an error that Twilio has logged about a webhook request.
+pub fn error_logged(id: &str, code: u32, url: &str, at: Timestamp) -> NewEvent {
+    json_callback(&serde_json::json!({
+        "specversion": "1.0",
+        "type": "com.twilio.error-logs.error.logged",
+        "source": "AB00000000000000000000000001",
+        "id": id,
+        "time": at.to_string(),
+        "dataschema": "https://events-schemas.twilio.com/ErrorLogs.Error/2",
+        "data": {
+            "sid": id,
+            "account_sid": super::ACCOUNT,
+            "level": "ERROR",
+            "error_code": code.to_string(),
+            "webhook": {
+                "request": { "url": url, "method": "POST" },
+                "response": { "status_code": 502 },
+            },
+        },
+    }))
+}
+
 /// An event with Twilio's Message resource, as Twilio's API returns it.
 pub fn resource(source: Source, json: serde_json::Value) -> NewEvent {
     let headers = headers(&[("content-type", "application/json")]);

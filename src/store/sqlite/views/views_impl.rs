@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::hash::Hash;
+use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
@@ -16,7 +17,7 @@ use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
-use crate::store::sqlite::views::tables::{Tables, list, rollups, tag_index, write};
+use crate::store::sqlite::views::tables::{Tables, list, logged_errors, rollups, tag_index, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
 /// How the tables of one set of views are read and written.
@@ -164,6 +165,10 @@ impl<V: Transactions> Views for V {
             rollups::for_each_rollup(*tables, hours, each)?;
             tables.checkpoint()
         })
+    }
+
+    fn logged_errors(&self) -> Result<Vec<LoggedErrors>, StoreError> {
+        self.read("read the errors that Twilio has logged", |tables| logged_errors::read(*tables))
     }
 
     fn tree_nodes(

@@ -2,6 +2,7 @@
 
 pub mod generation;
 pub mod list;
+pub mod logged_errors;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -50,7 +51,7 @@ fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
     };
     let messages =
         messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
-    Batch { from, to, messages, tree_nodes: Vec::new() }
+    Batch { from, to, messages, tree_nodes: Vec::new(), logged_errors: Vec::new() }
 }
 
 /// Projects new messages of these keys, one event each.

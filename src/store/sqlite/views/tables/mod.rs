@@ -1,6 +1,7 @@
 //! The tables of one set of views, and the accounts that they number.
 
 pub mod list;
+pub mod logged_errors;
 pub mod message_row;
 pub mod read;
 pub mod rollups;

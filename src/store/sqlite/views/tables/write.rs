@@ -7,8 +7,8 @@ use crate::domain::tree::Node;
 use crate::store::sqlite::views::codec::sid::pack_sid;
 use crate::store::sqlite::views::tables::Tables;
 use crate::store::sqlite::views::tables::message_row::MessageWriter;
-use crate::store::sqlite::views::tables::rollups;
 use crate::store::sqlite::views::tables::tag_index::{self, TagWriter};
+use crate::store::sqlite::views::tables::{logged_errors, rollups};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.
@@ -16,6 +16,7 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
     put_messages(tables, batch)?;
     rollups::move_messages(tables, &batch.messages)?;
     put_tree_nodes(tables, &batch.tree_nodes)?;
+    logged_errors::count(tables, &batch.logged_errors)?;
     checkpoint(tables, &batch.to)
 }
 
