@@ -20,7 +20,7 @@ pub mod server;
 
 use std::time::Instant;
 
-use self::callbacks::{quarantine, refusals, silence};
+use self::callbacks::{logged_errors, quarantine, refusals, silence, streams};
 use self::configuration::{keys, settings, subaccounts, url};
 use self::context::CheckContext;
 use self::figures::Figures;
@@ -60,7 +60,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 39] = [
+const CHECKS: [Check; 41] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -69,6 +69,13 @@ const CHECKS: [Check; 39] = [
         cost: Cost::More,
         run: quarantine::misdirected,
     },
+    Check {
+        area: "callbacks",
+        name: "errors at Twilio",
+        cost: Cost::More,
+        run: logged_errors::each,
+    },
+    Check { area: "callbacks", name: "streams", cost: Cost::More, run: streams::compared },
     Check { area: "callbacks", name: "quarantine", cost: Cost::More, run: quarantine::common },
     Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
     Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },

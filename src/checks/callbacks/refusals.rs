@@ -99,7 +99,7 @@ impl Refused {
 }
 
 /// A time to the minute: `2026-11-25 14:20 UTC`.
-fn to_the_minute(time: Timestamp) -> String {
+pub fn to_the_minute(time: Timestamp) -> String {
     let text = time.to_string();
     match (text.get(..10), text.get(11..16)) {
         (Some(day), Some(time)) => format!("{day} {time} UTC"),

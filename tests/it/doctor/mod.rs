@@ -7,6 +7,7 @@ mod over_http;
 mod page;
 mod server;
 mod settings;
+mod streams;
 
 use std::fs;
 use std::path::Path;
