@@ -1,10 +1,14 @@
 //! The request that a target gets for an event.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, Url};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::domain::hash::hex;
 use crate::domain::{AccountSid, ErrorCodes, NewEvent, Position, RecordedEvent, Timestamp};
 use crate::forward::selected::SelectedEvent;
 use crate::forward::target::{Format, Target};
@@ -12,7 +16,9 @@ use crate::forward::webhook_secret::WebhookSecret;
 use crate::store::Message;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback::{Content, ParsedBody};
+use crate::twilio::form::BODY_HASH;
 use crate::twilio::headers::LEDGER_IDS_HEADER;
+use crate::twilio::json::batch::{Place, is_cloud_event};
 use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify_with};
 use crate::wire;
 use crate::wire::status_name::status_name;
@@ -124,7 +130,7 @@ impl Sender<'_> {
         let event = &selected.event;
         let method = Method::from_bytes(event.method.as_bytes())
             .map_err(|_| NotSigned::Method(event.method.clone()))?;
-        let url = with_query(&self.target.url, event.query());
+        let url = with_query(&self.target.url, &query_of(event));
         let signed = token
             .map(|token| (SIGNATURE_HEADER.to_owned(), signature(&url, event, token).into_bytes()));
         let kept = event
@@ -136,13 +142,20 @@ impl Sender<'_> {
         Ok(OutgoingRequest { method, url, headers, body: event.body.clone() })
     }
 
-    /// The token that signs: that of the account that the event names, otherwise of the one that signed it.
+    /// The token that signs: that of the account that the event names, otherwise of the one that signed it. A
+    /// CloudEvent may be of a subaccount that is not configured; if there is only one account, it signs.
     fn token(&self, selected: &SelectedEvent) -> Result<&Token, NotSigned> {
+        let only = || {
+            let mut all = self.accounts.all();
+            all.next().filter(|_| all.next().is_none() && is_cloud_event(&selected.event.body))
+        };
         let keys = match &selected.account_sid {
-            Some(sid) => {
-                self.accounts.get(sid).ok_or_else(|| NotSigned::UnknownAccount(sid.clone()))
-            }
-            None => self.signer(&selected.event).ok_or(NotSigned::NoAccount),
+            Some(sid) => self
+                .accounts
+                .get(sid)
+                .or_else(only)
+                .ok_or_else(|| NotSigned::UnknownAccount(sid.clone())),
+            None => self.signer(&selected.event).or_else(only).ok_or(NotSigned::NoAccount),
         };
         keys.map(|keys| &keys.primary)
     }
@@ -188,6 +201,20 @@ impl Sender<'_> {
             body,
         }
     }
+}
+
+/// The query of an event. Of an event of a batch, its hash of the body is that of the event's own body, which is
+/// what is sent.
+fn query_of(event: &NewEvent) -> Cow<'_, str> {
+    if Place::from_notes(&event.notes).is_none() {
+        return event.query().into();
+    }
+    let hash = || format!("{BODY_HASH}={}", hex(&Sha256::digest(&event.body)));
+    let is_hash = |parameter: &str| parameter.split('=').next() == Some(BODY_HASH);
+    let parameters = event.query().split('&');
+    let replaced: Vec<Cow<'_, str>> =
+        parameters.map(|it| if is_hash(it) { hash().into() } else { it.into() }).collect();
+    replaced.join("&").into()
 }
 
 /// A URL with the query of an event after its own. Signed is what results, because characters that no URL may

@@ -12,6 +12,8 @@ pub mod rejection;
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
 use crate::domain::{BodyKind, NewEvent, Source};
@@ -21,6 +23,7 @@ use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::ParsedBody;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::diagnosis::{self, Configuration, Diagnosis, RejectedRequest, Remedy, diagnose};
+use crate::twilio::event_stream::events_of_request;
 use crate::twilio::headers::{is_event_header, is_proxy_header, without_addresses};
 use crate::twilio::signature::{
     BaseUrl, InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
@@ -56,7 +59,7 @@ pub struct ListenerSettings<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckOutcome {
     /// It is valid; this is its event.
-    Valid(Box<NewEvent>),
+    Valid(Vec<NewEvent>),
     /// The listener would reject it for this reason, even with a valid signature.
     Unacceptable(Unacceptable),
     /// Its signature is invalid.
@@ -122,15 +125,18 @@ pub fn check(request: &QuarantinedRequest, listener: &ListenerSettings<'_>) -> C
         return CheckOutcome::Unacceptable(reason);
     }
     match signed(request, listener.accounts, listener.public_urls) {
-        Ok(event) => CheckOutcome::Valid(Box::new(event)),
+        Ok(events) => CheckOutcome::Valid(events),
         Err(reason) => CheckOutcome::InvalidSignature(reason, cause_of(request, reason, listener)),
     }
 }
 
-/// The event of a request, if the callback listener would accept it now. A target that HTTP does not
+/// The events of a request, if the callback listener would accept it now. A target that HTTP does not
 /// allow, or a form longer than the listener reads, does not matter here: the bytes are stored, and the
 /// signature is checked over exactly these bytes.
-pub fn verified(request: &QuarantinedRequest, listener: &ListenerSettings<'_>) -> Option<NewEvent> {
+pub fn verified(
+    request: &QuarantinedRequest,
+    listener: &ListenerSettings<'_>,
+) -> Option<Vec<NewEvent>> {
     if unacceptable(request, listener.callback_paths).is_some() {
         return None;
     }
@@ -159,12 +165,12 @@ fn unacceptable(
     (!is_read).then(|| Unacceptable::MediaType(media_type()))
 }
 
-/// The event, if the signature is valid over the request as it is, for any path.
+/// The events, if the signature is valid over the request as it is, for any path.
 fn signed(
     request: &QuarantinedRequest,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
-) -> Result<NewEvent, InvalidReason> {
+) -> Result<Vec<NewEvent>, InvalidReason> {
     let urls: Vec<_> = public_urls.iter().flat_map(|base| base.with(&request.target)).collect();
     let signed = Signed {
         urls: &urls,
@@ -174,11 +180,15 @@ fn signed(
     };
     match verify(&signed, accounts) {
         Verdict::Invalid(reason) => Err(reason),
-        Verdict::Valid { verified_by, url } => Ok(NewEvent {
-            url: urls.into_iter().nth(url).unwrap_or_default(),
-            verified_by: Some(verified_by),
-            ..as_event(request, request.body.clone())
-        }),
+        Verdict::Valid { verified_by, url } => {
+            let event = NewEvent {
+                url: urls.get(url).cloned().unwrap_or_default(),
+                verified_by: Some(verified_by),
+                ..as_event(request, request.body.clone())
+            };
+            let mut fresh = || (Uuid::now_v7(), new_salt());
+            Ok(events_of_request(event, &signed, accounts, &mut fresh).events)
+        }
     }
 }
 

@@ -46,13 +46,13 @@ pub fn recheck(
         let Some((last, _)) = page.last() else { return Ok(rechecked) };
         after = *last;
         let checked = page.len() as u64;
-        let events = events(&page, listener);
-        if !events.is_empty() {
-            append(quarantine, store, &events)?;
+        let valid = valid(&page, listener);
+        if !valid.is_empty() {
+            append(quarantine, store, &valid)?;
         }
         rechecked.requests += checked;
-        rechecked.appended += events.len() as u64;
-        rechecked.refused += checked - events.len() as u64;
+        rechecked.appended += valid.len() as u64;
+        rechecked.refused += checked - valid.len() as u64;
         progress(&rechecked);
     }
 }
@@ -81,13 +81,19 @@ pub fn recheck_dry_run(
     }
 }
 
-fn events(page: &[(u64, QuarantinedRequest)], listener: &ListenerSettings<'_>) -> Vec<NewEvent> {
+/// The valid requests, each as its events, the first of which has the request's id.
+fn valid(
+    page: &[(u64, QuarantinedRequest)],
+    listener: &ListenerSettings<'_>,
+) -> Vec<Vec<NewEvent>> {
     let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
     let valid = page.iter().filter_map(|(_, request)| {
-        let mut event = verified(request, listener)?;
-        event.notes.insert("quarantine".to_owned(), request.reason.clone());
-        event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
-        Some(event)
+        let mut events = verified(request, listener)?;
+        for event in &mut events {
+            event.notes.insert("quarantine".to_owned(), request.reason.clone());
+            event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
+        }
+        Some(events)
     });
     valid.collect()
 }
@@ -95,11 +101,13 @@ fn events(page: &[(u64, QuarantinedRequest)], listener: &ListenerSettings<'_>) -
 fn append(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
-    events: &[NewEvent],
+    requests: &[Vec<NewEvent>],
 ) -> Result<(), StoreError> {
-    let ids: Vec<_> = events.iter().map(|event| event.event_id).collect();
+    let first = |events: &Vec<NewEvent>| events.first().map(|event| event.event_id);
+    let ids: Vec<_> = requests.iter().filter_map(first).collect();
+    let events = requests.concat();
     quarantine.mark(&ids, store.head()?)?;
-    append_when_free(store, events)?;
+    append_when_free(store, &events)?;
     quarantine.remove(&ids)?;
     Ok(())
 }

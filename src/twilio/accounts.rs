@@ -53,6 +53,8 @@ pub struct AccountKeys {
 pub struct Accounts {
     configured: HashMap<AccountSid, AccountKeys>,
     subaccounts: HashMap<AccountSid, AccountKeys>,
+    /// The parents of configured accounts, as far as the configuration names them.
+    parents: HashMap<AccountSid, AccountSid>,
 }
 
 impl<M: Mac + KeyInit + Clone> Secret<M> {
@@ -139,7 +141,17 @@ fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret
 impl Accounts {
     /// The configured accounts and their keys.
     pub fn new(configured: impl IntoIterator<Item = (AccountSid, AccountKeys)>) -> Self {
-        Self { configured: configured.into_iter().collect(), subaccounts: HashMap::new() }
+        Self { configured: configured.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The same with the parents of some configured accounts.
+    pub fn with_parents(self, parents: impl IntoIterator<Item = (AccountSid, AccountSid)>) -> Self {
+        Self { parents: parents.into_iter().collect(), ..self }
+    }
+
+    /// The configured accounts whose parent is known, each with it.
+    pub fn parents(&self) -> impl Iterator<Item = (AccountSid, AccountSid)> {
+        self.parents.iter().map(|(sid, parent)| (sid.clone(), parent.clone()))
     }
 
     /// The same with these subaccounts; one that is configured too has its configured keys.
@@ -147,10 +159,10 @@ impl Accounts {
         self,
         subaccounts: impl IntoIterator<Item = (AccountSid, AccountKeys)>,
     ) -> Self {
-        let Self { configured, .. } = self;
+        let Self { configured, parents, .. } = self;
         let fetched = subaccounts.into_iter().filter(|(sid, _)| !configured.contains_key(sid));
         let subaccounts = fetched.collect();
-        Self { configured, subaccounts }
+        Self { configured, subaccounts, parents }
     }
 
     /// True if no account is configured, so that no callback can be verified.
@@ -161,6 +173,14 @@ impl Accounts {
     /// The keys of one account.
     pub fn get(&self, account_sid: &AccountSid) -> Option<&AccountKeys> {
         self.configured.get(account_sid).or_else(|| self.subaccounts.get(account_sid))
+    }
+
+    /// True if a CloudEvent of `account_sid` counts in a request that a key of `signer` verifies: it is the same
+    /// account, or its parent, or nobody else could sign for it, because the account is not configured itself.
+    pub fn vouches_for(&self, signer: &AccountSid, account_sid: &AccountSid) -> bool {
+        signer == account_sid
+            || !self.configured.contains_key(account_sid)
+            || self.parents.get(account_sid) == Some(signer)
     }
 
     /// A fetched subaccount and its keys.

@@ -13,7 +13,7 @@ use super::parameters::{Parameter, Parameters};
 use super::{direction, tags};
 use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::filter::ReadEvent;
-use crate::domain::event::is_simulated;
+use crate::domain::event::{is_simulated, note};
 use crate::domain::message::status_reported::Direction;
 use crate::domain::message::status_reported::{Addressing, Arrival, Doubt, Label, StatusReported};
 use crate::domain::message::tags::Tags;
@@ -53,6 +53,9 @@ impl<'a> ParsedCallback<'a> {
             Some(BodyKind::Json) => Self::from_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
         };
+        if event.notes.contains_key(note::SIGNED_BY) {
+            parsed.reported = None;
+        }
         parsed.simulated = is_simulated(event);
         if let Some(reported) = &mut parsed.reported {
             reported.imported = event.is_imported();

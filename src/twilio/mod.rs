@@ -7,6 +7,7 @@ pub mod callback_path;
 pub mod diagnosis;
 mod direction;
 pub mod event_sids;
+pub mod event_stream;
 pub mod failure_texts;
 pub mod form;
 pub mod headers;

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, Secret, SharedKey, Token};
 use super::callback::{ClaimedAccount, Content, ParsedBody};
 use super::form::{BODY_HASH, Form};
+use super::json::batch;
 use crate::domain::hash::hex;
 
 /// The header that carries the signature, in lower case.
@@ -146,13 +147,38 @@ pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
         ClaimedAccount::Contradicting => {
             return Verdict::Invalid(InvalidReason::ContradictingAccounts);
         }
-        ClaimedAccount::None => accounts.all().collect(),
-        ClaimedAccount::Account(sid) => match accounts.get(&sid) {
-            Some(keys) => vec![keys],
-            None => return Verdict::Invalid(InvalidReason::UnknownAccount),
+        ClaimedAccount::None => of_no_account(signed.body, accounts),
+        ClaimedAccount::Account(sid) => match (accounts.get(&sid), is_stream(signed.body)) {
+            (Some(keys), false) => vec![keys],
+            // The parent of the account may have signed it.
+            (keys, true) => {
+                let all: Vec<_> = keys.into_iter().chain(accounts.all()).collect();
+                return match check(signed, &all) {
+                    Err(InvalidReason::Mismatch) if keys.is_none() => {
+                        Verdict::Invalid(InvalidReason::UnknownAccount)
+                    }
+                    checked => checked.unwrap_or_else(Verdict::Invalid),
+                };
+            }
+            (None, false) => return Verdict::Invalid(InvalidReason::UnknownAccount),
         },
     };
     check(signed, &candidates).unwrap_or_else(Verdict::Invalid)
+}
+
+/// The keys that a body is tried with that names no account at its top: those of every configured account,
+/// and for a batch of CloudEvents those of their accounts.
+fn of_no_account<'a>(body: &ParsedBody<'_>, accounts: &'a Accounts) -> Vec<&'a AccountKeys> {
+    let in_batch = match body.content {
+        Content::Json(_) if batch::is_array(body.bytes) => batch::accounts(body.bytes),
+        _ => Vec::new(),
+    };
+    let of_batch = in_batch.iter().filter_map(|sid| Some(accounts.subaccount(sid)?.1));
+    accounts.all().chain(of_batch).collect()
+}
+
+fn is_stream(body: &ParsedBody<'_>) -> bool {
+    matches!(&body.content, Content::Json(object) if object.cloud_event().is_some())
 }
 
 /// Checks a signature against these keys, regardless of the account that the body names.

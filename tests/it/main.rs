@@ -9,6 +9,7 @@ mod callbacks;
 mod cli;
 mod docs;
 mod doctor;
+mod event_streams;
 mod files;
 mod forwarding;
 mod import;

@@ -223,10 +223,16 @@ pub fn examples(path: &str) -> Vec<Example> {
         "forward forget" => {
             &[("A target that is no longer configured", "delivery-ledger forward forget orders")]
         }
-        "check-signature" => &[(
-            "A request that was captured",
-            "delivery-ledger check-signature --url https://hooks.example.com/message-status --signature 'X2pNQ…=' --body-file body.txt",
-        )],
+        "check-signature" => &[
+            (
+                "A request that was captured",
+                "delivery-ledger check-signature --url https://hooks.example.com/message-status --signature 'X2pNQ…=' --body-file body.txt",
+            ),
+            (
+                "The request that brought an event of the ledger, such as a batch of Event Streams",
+                "delivery-ledger check-signature --batch 17",
+            ),
+        ],
         "openapi" => {
             &[("A client from the API's description", "delivery-ledger openapi > openapi.json")]
         }

@@ -70,8 +70,8 @@ fn for_people(request: &QuarantinedRequest, now: &Result<CheckOutcome>) -> Strin
     let cause =
         request.cause.as_deref().unwrap_or("not diagnosed: too many requests arrived at once");
     let now = match now {
-        Ok(CheckOutcome::Valid(event)) => {
-            format!("valid over {}; recheck would append it", event.url)
+        Ok(CheckOutcome::Valid(events)) => {
+            format!("valid over {}; recheck would append it", events[0].url)
         }
         Ok(CheckOutcome::Unacceptable(reason)) => format!("not accepted: {reason}"),
         Ok(CheckOutcome::InvalidSignature(reason, cause)) => format!("{reason}: {cause}"),
@@ -106,7 +106,7 @@ fn as_json(request: &QuarantinedRequest, now: &Result<CheckOutcome>) -> Value {
     let headers = request.headers.iter();
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
-        Ok(CheckOutcome::Valid(event)) => json!({ "valid": true, "url": event.url }),
+        Ok(CheckOutcome::Valid(events)) => json!({ "valid": true, "url": events[0].url }),
         Ok(CheckOutcome::Unacceptable(reason)) => {
             json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
         }

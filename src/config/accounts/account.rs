@@ -44,6 +44,7 @@ impl Settings {
         let each = self.each_account()?.into_iter();
         let each = each.map(|(sid, keys)| keys.map(|keys| (sid, keys)));
         let configured = Accounts::new(each.collect::<Result<Vec<_>>>()?);
+        let configured = configured.with_parents(self.declared_parents()?);
         let subaccounts = self.readable_subaccounts();
         Ok(configured.with_subaccounts(
             subaccounts
@@ -83,7 +84,7 @@ impl Settings {
     pub(in crate::config) fn is_only_named(&self, sid: &str, entry: &AccountEntry) -> bool {
         let own = self.environment.get("TWILIO_ACCOUNT_SID");
         own.is_some_and(|own| own == sid)
-            && (entry.name.is_some() || entry.subaccounts.is_some())
+            && (entry.name.is_some() || entry.subaccounts.is_some() || entry.parent.is_some())
             && !entry.has_keys()
     }
 

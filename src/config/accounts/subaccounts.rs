@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::key_source::KeySource;
 use crate::config::file::AccountEntry;
@@ -38,6 +38,29 @@ impl fmt::Display for SubaccountsSummary {
 }
 
 impl Settings {
+    /// The configured accounts that name their parent, each with it. The parent's Event Streams may report on
+    /// them.
+    pub(super) fn declared_parents(&self) -> Result<Vec<(AccountSid, AccountSid)>> {
+        let own = self.account_in_environment()?.map(|(own, ..)| own);
+        let is_configured =
+            |sid: &String| own.as_ref() == Some(sid) || self.file.accounts.contains_key(sid);
+        let declared = self.file.accounts.iter();
+        let declared = declared.filter_map(|(sid, entry)| Some((sid, entry.parent.as_ref()?)));
+        let checked = declared.map(|(sid, parent)| {
+            let setting = format!("accounts.{sid}.parent");
+            credential::account_sid(&setting, parent)?;
+            if parent == sid || !is_configured(parent) {
+                bail!(
+                    "{setting}: `{parent}` is to be another configured account, whose Event Streams \
+                     report on this one"
+                );
+            }
+            let sid_of = |text: &String| AccountSid::parse(text).context("it is not empty");
+            Ok((sid_of(sid)?, sid_of(parent)?))
+        });
+        checked.collect()
+    }
+
     /// The file with the fetched subaccounts of this ledger.
     pub fn subaccounts_file(&self) -> Result<PathBuf> {
         Ok(file::path(&self.place()?.log_file()))

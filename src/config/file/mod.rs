@@ -64,6 +64,8 @@ pub struct AccountEntry {
     pub shared_keys: BTreeMap<String, PathBuf>,
     /// Whether its subaccounts are fetched from Twilio.
     pub subaccounts: Option<bool>,
+    /// The account whose Event Streams may report on this one.
+    pub parent: Option<String>,
 }
 
 impl AccountEntry {

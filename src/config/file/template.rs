@@ -44,6 +44,9 @@ const ACCOUNT_KEYS: &str = r#"
 # Whether the account's subaccounts, with their tokens, are fetched from Twilio.
 #subaccounts = true
 
+# The account that this one is a subaccount of: its Event Streams may report on this account.
+#parent = "ACfedcba9876543210fedcba9876543210"
+
 # auth_token and auth_token_secondary, without _file, would be the tokens themselves.
 "#;
 

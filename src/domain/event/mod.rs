@@ -149,8 +149,21 @@ pub struct NewEvent {
     pub salt: Salt,
 }
 
-/// The names of the notes that record the origin of imported events.
+/// The names of notes: those that record the origin of imported events, and those of events that arrived in one
+/// request.
 pub mod note {
+    /// The id of the first event of the request.
+    pub const BATCH: &str = "batch";
+    /// The index of the event in its request, from 0.
+    pub const INDEX: &str = "index";
+    /// The number of events of the request.
+    pub const OF: &str = "of";
+    /// The bytes before the event, if they are neither `[` nor `,`.
+    pub const BEFORE: &str = "before";
+    /// The bytes after the last event, if they are not `]`.
+    pub const AFTER: &str = "after";
+    /// The account that signed a CloudEvent of another account that it does not vouch for.
+    pub const SIGNED_BY: &str = "signed_by";
     /// The id of the ledger that received the event first, if it is known.
     pub const LEDGER: &str = "origin_ledger";
     /// The event's position there. Every event imported from another ledger has it.

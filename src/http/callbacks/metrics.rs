@@ -11,6 +11,7 @@ use crate::http::error::Problem;
 use crate::quarantine::rejection::Rejection;
 use crate::store::writer::AppendError;
 use crate::twilio::callback::StatusWord;
+use crate::twilio::json::batch::NotSplit;
 use crate::twilio::signature::InvalidReason;
 
 /// The status label of a callback without a valid signature, whatever it reports.
@@ -40,6 +41,7 @@ pub struct CallbackMetrics {
     callbacks: IntCounterVec,
     refusals: IntCounterVec,
     append_seconds: Histogram,
+    not_split: IntCounterVec,
     recent: Arc<MinuteCounters>,
 }
 
@@ -65,6 +67,11 @@ impl Default for CallbackMetrics {
                 "Callbacks that were not stored, by reason.",
                 &["reason"],
             ),
+            not_split: counter(
+                "batches_kept_whole",
+                "Requests of Event Streams that were stored as one event of no message, by reason.",
+                &["reason"],
+            ),
             append_seconds: Histogram::with_opts(append.buckets(bounds)).expect("it is a name"),
             recent: Arc::default(),
         };
@@ -82,6 +89,9 @@ impl CallbackMetrics {
             self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
+        for reason in NotSplit::ALL {
+            self.not_split.with_label_values(&[reason.name()]);
+        }
         let of_signatures = InvalidReason::ALL.map(InvalidReason::name).into_iter();
         let of_others = Rejection::WITHOUT_SIGNATURE.map(Rejection::name);
         for reason in of_signatures.chain(of_others).chain(OTHER_REASONS) {
@@ -94,6 +104,11 @@ impl CallbackMetrics {
         self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
         self.append_seconds.observe(waited.as_secs_f64());
         self.recent.accepted();
+    }
+
+    /// Counts a batch that was stored as one event, because it could not be split.
+    pub fn not_split(&self, reason: NotSplit) {
+        self.not_split.with_label_values(&[reason.name()]).inc();
     }
 
     /// Counts a callback that was rejected.
@@ -118,6 +133,7 @@ impl CallbackMetrics {
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.callbacks.clone()))?;
         registry.register(Box::new(self.refusals.clone()))?;
+        registry.register(Box::new(self.not_split.clone()))?;
         registry.register(Box::new(self.append_seconds.clone()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use smallvec::{SmallVec, smallvec};
 use uuid::Uuid;
 
 use super::rejection::{ReceivedRequest, Rejected, read_body};
@@ -16,53 +17,63 @@ use crate::domain::{AccountSid, BodyKind, NewEvent, Source};
 use crate::http::body::BudgetShare;
 use crate::http::error::Problem;
 use crate::store::new_salt;
+use crate::store::writer::Events;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::{ClaimedAccount, ParsedBody, StatusWord};
+use crate::twilio::event_stream::{RequestEvents, events_of_request};
 use crate::twilio::headers::{LEDGER_IDS_HEADER, is_event_header};
 use crate::twilio::signature::{
     InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
-/// Twilio waits 15 s for a response, so a 503 has to be sent before that.
+/// Twilio waits 15 s for a response to a callback, so a 503 has to be sent before that.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A callback with a valid signature.
-struct SignedCallback {
-    event: NewEvent,
-    status: StatusWord,
-    /// The memory budget of its body, until the event is on disk.
+/// Event Streams waits 5 s for a response (<https://www.twilio.com/docs/events/webhook-quickstart>), and JSON may
+/// be from there.
+const DURABLE_TIMEOUT_JSON: Duration = Duration::from_secs(4);
+
+/// A request with a valid signature.
+struct SignedRequest {
+    events: Events,
+    /// What each of them reports.
+    statuses: SmallVec<[StatusWord; 1]>,
+    /// How long it may take until they are on disk.
+    timeout: Duration,
+    /// The memory budget of its body, until the events are on disk.
     _share: BudgetShare,
 }
 
-/// Responds with 200 and no body once the event is on disk.
+/// Responds with 200 and no body once the events of the request are on disk.
 pub async fn receive(
     request: HttpRequest,
     payload: web::Payload,
     state: web::Data<CallbackState>,
 ) -> Result<HttpResponse, Problem> {
-    let callback = read_and_verify(&request, payload.into_inner(), &state).await?;
-    append(callback, &state).await?;
+    let request = read_and_verify(&request, payload.into_inner(), &state).await?;
+    append(request, &state).await?;
     Ok(HttpResponse::Ok().content_type("text/plain").finish())
 }
 
-/// The callback, if it can be read and its signature is valid. Anything else is recorded as rejected.
+/// The request, if it can be read and its signature is valid. Anything else is recorded as rejected.
 async fn read_and_verify(
     request: &HttpRequest,
     payload: Payload,
     state: &web::Data<CallbackState>,
-) -> Result<SignedCallback, Problem> {
+) -> Result<SignedRequest, Problem> {
     let request = ReceivedRequest::new(request);
-    match signed_callback(&request, payload, state).await {
-        Ok(callback) => Ok(callback),
+    match signed_request(&request, payload, state).await {
+        Ok(signed) => Ok(signed),
         Err(rejected) => Err(rejected.record(&request, state).await),
     }
 }
 
-async fn signed_callback(
+async fn signed_request(
     request: &ReceivedRequest,
     payload: Payload,
     state: &web::Data<CallbackState>,
-) -> Result<SignedCallback, Rejected> {
+) -> Result<SignedRequest, Rejected> {
+    let begun = Instant::now();
     let headers = request.http.headers();
     if headers.get(LEDGER_IDS_HEADER).is_some_and(|ids| has_id(ids.as_bytes(), &state.ledger_id)) {
         return Err(Rejected::unread(Problem::Loop, payload, state));
@@ -92,34 +103,53 @@ async fn signed_callback(
         }
     };
     let status = parsed.status_word();
-    let event = NewEvent {
+    let whole = NewEvent {
         event_id: Uuid::now_v7(),
         received_at: request.at,
         source: Source::Callback,
         method: request.http.method().to_string(),
-        url: urls.into_iter().nth(url).unwrap_or_default(),
+        url: urls.get(url).cloned().unwrap_or_default(),
         headers: event_headers(headers),
-        body: body.bytes,
+        body: Vec::new(),
         verified_by: Some(verified_by),
         notes: Default::default(),
         salt: new_salt(),
     };
-    Ok(SignedCallback { event, status, _share: body.share })
+    let (events, statuses) = match kind {
+        BodyKind::Form => (Events::One(NewEvent { body: body.bytes, ..whole }), smallvec![status]),
+        BodyKind::Json => {
+            let whole = NewEvent { body: body.bytes.clone(), ..whole };
+            let mut fresh = || (Uuid::now_v7(), new_salt());
+            let RequestEvents { events, not_split } =
+                events_of_request(whole, &signed, &accounts, &mut fresh);
+            if let Some(reason) = not_split {
+                state.metrics.not_split(reason);
+            }
+            let word = |event: &NewEvent| ParsedBody::parse(kind, &event.body).status_word();
+            let statuses = events.iter().map(word).collect();
+            (Events::Many(events), statuses)
+        }
+    };
+    let timeout = match kind {
+        BodyKind::Form => DURABLE_TIMEOUT,
+        BodyKind::Json => DURABLE_TIMEOUT_JSON.saturating_sub(begun.elapsed()),
+    };
+    Ok(SignedRequest { events, statuses, timeout, _share: body.share })
 }
 
-/// Appends the event, and waits until it is on disk.
-async fn append(callback: SignedCallback, state: &CallbackState) -> Result<(), Problem> {
-    let SignedCallback { event, status, _share } = callback;
+/// Appends the events, and waits until they are on disk.
+async fn append(request: SignedRequest, state: &CallbackState) -> Result<(), Problem> {
+    let SignedRequest { events, statuses, timeout, _share } = request;
     let begun = Instant::now();
-    let problem = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
+    let problem = match tokio::time::timeout(timeout, state.writer.append(events)).await {
         Ok(Ok(_position)) => {
-            state.metrics.stored(status, begun.elapsed());
+            statuses.iter().for_each(|status| state.metrics.stored(*status, begun.elapsed()));
             return Ok(());
         }
         Ok(Err(error)) => Problem::NotStored(error),
         Err(_) => Problem::NotDurableInTime,
     };
-    state.metrics.not_stored(status, &problem);
+    statuses.iter().for_each(|status| state.metrics.not_stored(*status, &problem));
     state.rejection_log.write(problem.status_code().as_u16(), &problem.to_string());
     Err(problem)
 }

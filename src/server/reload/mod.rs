@@ -202,7 +202,8 @@ impl Reloader {
         let (subaccounts, of_subaccounts) = self.subaccounts(&before, failures);
         changed.extend(of_subaccounts.in_words());
         if !changed.is_empty() {
-            let accounts = Accounts::new(after).with_subaccounts(subaccounts);
+            let accounts = Accounts::new(after).with_parents(before.parents());
+            let accounts = accounts.with_subaccounts(subaccounts);
             self.in_use.accounts.store(Arc::new(accounts));
         }
         changed

@@ -27,7 +27,7 @@ pub const QUEUE_EVENTS_MAX: usize = 2048;
 /// may be larger.
 pub const QUEUE_BYTES_MAX: usize = 128 << 20;
 
-/// Maximum events per transaction, so that the first does not wait for long.
+/// Maximum events per transaction apart from those of the last request, so that the first does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
 
 /// After this time without an event, the writer checkpoints the WAL and looks for events of other processes.
@@ -47,8 +47,38 @@ pub enum AppendError {
     Ending,
 }
 
+/// The events of one request, which are written in one transaction with positions one after another.
+pub enum Events {
+    /// One, as of nearly all requests, which needs no list.
+    One(NewEvent),
+    /// Any number of them.
+    Many(Vec<NewEvent>),
+}
+
+impl From<NewEvent> for Events {
+    fn from(event: NewEvent) -> Self {
+        Events::One(event)
+    }
+}
+
+impl Events {
+    fn as_slice(&self) -> &[NewEvent] {
+        match self {
+            Events::One(event) => std::slice::from_ref(event),
+            Events::Many(events) => events,
+        }
+    }
+
+    fn append_to(self, all: &mut Vec<NewEvent>) {
+        match self {
+            Events::One(event) => all.push(event),
+            Events::Many(events) => all.extend(events),
+        }
+    }
+}
+
 struct Waiting {
-    event: NewEvent,
+    events: Events,
     durable: oneshot::Sender<Result<Position, AppendError>>,
     held: Held,
 }
@@ -60,8 +90,9 @@ struct Held {
 }
 
 impl Held {
-    fn new(state: &Arc<State>, event: &NewEvent) -> Result<Self, AppendError> {
-        let held = Self { state: Arc::clone(state), bytes: event.body.len() };
+    fn new(state: &Arc<State>, events: &[NewEvent]) -> Result<Self, AppendError> {
+        let bytes = events.iter().map(|event| event.body.len()).sum();
+        let held = Self { state: Arc::clone(state), bytes };
         let before = state.queued_bytes.fetch_add(held.bytes, Ordering::Relaxed);
         (before + held.bytes <= QUEUE_BYTES_MAX).then_some(held).ok_or(AppendError::QueueBytesFull)
     }
@@ -107,18 +138,20 @@ impl Writer {
         (writer, thread)
     }
 
-    /// Appends an event and returns its position once it is durable.
-    /// After an error the event may still have been written, but it was not acknowledged.
-    pub async fn append(&self, event: NewEvent) -> Result<Position, AppendError> {
+    /// Appends the events of a request and returns the position of the first once they are durable. After an
+    /// error they may still have been written, all or none of them, but they were not acknowledged.
+    pub async fn append(&self, events: impl Into<Events>) -> Result<Position, AppendError> {
+        let events = events.into();
         if let Some(reason) = self.poisoned() {
             return Err(AppendError::Poisoned(reason));
         }
         let (durable, position) = oneshot::channel();
-        let held = Held::new(&self.state, &event)?;
-        // Counted before the thread can take it off again.
-        self.metrics.queued.inc();
-        self.queue.try_send(Waiting { event, durable, held }).map_err(|error| {
-            self.metrics.queued.dec();
+        let held = Held::new(&self.state, events.as_slice())?;
+        let count = events.as_slice().len() as i64;
+        // Counted before the thread can take them off again.
+        self.metrics.queued.add(count);
+        self.queue.try_send(Waiting { events, durable, held }).map_err(|error| {
+            self.metrics.queued.sub(count);
             match error {
                 TrySendError::Full(_) => AppendError::QueueFull,
                 TrySendError::Disconnected(_) => AppendError::Ending,
@@ -167,10 +200,7 @@ impl Thread {
         while self.state.health.reason().is_none() {
             match self.waiting.recv_timeout(IDLE) {
                 Ok(first) => {
-                    // Takes what is queued without waiting for more.
-                    let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
-                    let batch = [first].into_iter().chain(rest).collect();
-                    self.write_batch(batch);
+                    self.write_batch(first);
                     wal_is_checkpointed = false;
                 }
                 Err(RecvTimeoutError::Timeout) => match self.pause(wal_is_checkpointed) {
@@ -204,12 +234,18 @@ impl Thread {
         }
     }
 
-    fn write_batch(&mut self, batch: Vec<Waiting>) {
-        let (events, senders): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|Waiting { event, durable, held }| (event, (durable, held)))
-            .unzip();
-        let (senders, _held): (Vec<_>, Vec<_>) = senders.into_iter().unzip();
+    /// Writes a request with those that are queued, without waiting for more.
+    fn write_batch(&mut self, first: Waiting) {
+        let (mut events, mut senders, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(Waiting { events: of_request, durable, held: share }) = next {
+            senders.push((events.len() as u64, durable));
+            of_request.append_to(&mut events);
+            held.push(share);
+            // A request is never divided, so that its events may be more.
+            next =
+                if events.len() < COMMIT_EVENTS_MAX { self.waiting.try_recv().ok() } else { None };
+        }
         self.metrics.queued.sub(events.len() as i64);
         let begun = Instant::now();
         match self.commit(&events) {
@@ -277,9 +313,9 @@ impl Thread {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.waiting.recv_timeout(left) {
-                Ok(Waiting { durable, .. }) => {
-                    self.metrics.queued.dec();
-                    answer(vec![durable], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+                Ok(Waiting { durable, events, .. }) => {
+                    self.metrics.queued.sub(events.as_slice().len() as i64);
+                    answer(vec![(0, durable)], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
                 }
                 Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
                 Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
@@ -321,11 +357,12 @@ impl Drop for PanicGuard {
     }
 }
 
+/// Answers each request; `outcome` gets the index of its first event.
 fn answer(
-    senders: Vec<oneshot::Sender<Result<Position, AppendError>>>,
+    senders: Vec<(u64, oneshot::Sender<Result<Position, AppendError>>)>,
     outcome: impl Fn(u64) -> Result<Position, AppendError>,
 ) {
-    for (index, durable) in (0..).zip(senders) {
+    for (index, durable) in senders {
         // The caller may be gone; the event is stored anyway.
         let _gone = durable.send(outcome(index));
     }

@@ -1,5 +1,6 @@
 //! JSON bodies: the members that are read of them, and what the bodies of each kind report of a message.
 
+pub mod batch;
 pub mod clicks;
 pub mod cloud_event;
 pub mod error_log;

@@ -231,7 +231,7 @@ enum Interrupted {
 }
 
 fn verified(request: &QuarantinedRequest) -> delivery_ledger::domain::NewEvent {
-    accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap()
+    accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap().remove(0)
 }
 
 fn rechecked(quarantine: &mut dyn Quarantine, store: &dyn store::Store) -> Rechecked {

@@ -1,13 +1,16 @@
 //! `check-signature`: checks the signature of one request as `serve` would.
 
+mod stored;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use super::{Outcome, UsageError};
+use crate::cli::common::text::position;
 use crate::config::Settings;
-use crate::domain::BodyKind;
+use crate::domain::{BodyKind, Position};
 use crate::twilio::accounts::AccountKeys;
 use crate::twilio::callback::ParsedBody;
 use crate::twilio::diagnosis::{Configuration, Diagnosis, RejectedRequest, diagnose};
@@ -17,29 +20,44 @@ use crate::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify_w
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The URL that Twilio called, exactly as it is configured at Twilio
-    #[arg(long)]
-    url: String,
+    #[arg(long, required_unless_present = "batch")]
+    url: Option<String>,
 
     /// The value of the X-Twilio-Signature header
-    #[arg(long, allow_hyphen_values = true)]
-    signature: String,
+    #[arg(long, allow_hyphen_values = true, required_unless_present = "batch")]
+    signature: Option<String>,
 
     /// The request's Content-Type [default: application/x-www-form-urlencoded]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 
     /// The request's body, byte for byte
-    #[arg(long, value_name = "FILE")]
-    body_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    body_file: Option<PathBuf>,
+
+    /// Check the request that brought the event at this position of the ledger, such as one of a batch of
+    /// Event Streams, against the configured accounts
+    #[arg(
+        long,
+        value_name = "POSITION",
+        value_parser = position,
+        conflicts_with_all = ["url", "signature", "content_type", "body_file"]
+    )]
+    batch: Option<Position>,
 }
 
 /// Prints `valid`, or `invalid` with the reason and the likely cause.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    if let Some(position) = args.batch {
+        return stored::run(position, settings);
+    }
     let keys = settings.environment_keys()?;
-    let body = std::fs::read(&args.body_file)
-        .with_context(|| format!("--body-file: cannot read {}", args.body_file.display()))?;
+    let (url, signature) = (args.url.unwrap_or_default(), args.signature.unwrap_or_default());
+    let body_file = args.body_file.unwrap_or_default();
+    let body = std::fs::read(&body_file)
+        .with_context(|| format!("--body-file: cannot read {}", body_file.display()))?;
     // Twilio never signs the fragment, which contains its connection overrides.
-    let url = args.url.split('#').next().unwrap_or_default();
+    let url = url.split('#').next().unwrap_or_default();
     let base = BaseUrl::parse(url).ok_or_else(|| {
         UsageError(format!("--url: `{url}` is not of the form https://host/path"))
     })?;
@@ -47,7 +65,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let signed = Signed {
         urls: &base.with(""),
         body: &ParsedBody::parse(kind, &body),
-        signature: args.signature.as_bytes(),
+        signature: signature.as_bytes(),
         settings: None,
     };
     let mut out = crate::cli::common::terminal::stdout();
