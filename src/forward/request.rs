@@ -162,6 +162,9 @@ impl Sender<'_> {
 
     /// The keys of the account that has signed an event.
     fn signer(&self, event: &NewEvent) -> Option<&AccountKeys> {
+        if Place::from_notes(&event.notes).is_some() {
+            return self.signer_of_url(event);
+        }
         let body = ParsedBody::parse(event.body_kind()?, &event.body);
         let signed = Signed {
             urls: std::slice::from_ref(&event.url),
@@ -171,6 +174,16 @@ impl Sender<'_> {
         };
         let has_signed =
             |keys: &&AccountKeys| matches!(verify_with(&signed, &[keys]), Verdict::Valid { .. });
+        self.accounts.all().find(has_signed)
+    }
+
+    /// The keys of the account that has signed the URL of an event: all that is signed of JSON, apart from the
+    /// hash in the query, which is that of the whole batch.
+    fn signer_of_url(&self, event: &NewEvent) -> Option<&AccountKeys> {
+        let mac = STANDARD.decode(event.headers.get(SIGNATURE_HEADER)?).ok()?;
+        let url = &[event.url.as_bytes()];
+        let has_signed =
+            |keys: &&AccountKeys| keys.tokens().any(|(_, token)| token.verifies(url, &mac));
         self.accounts.all().find(has_signed)
     }
 

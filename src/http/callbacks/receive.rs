@@ -73,7 +73,6 @@ async fn signed_request(
     payload: Payload,
     state: &web::Data<CallbackState>,
 ) -> Result<SignedRequest, Rejected> {
-    let begun = Instant::now();
     let headers = request.http.headers();
     if headers.get(LEDGER_IDS_HEADER).is_some_and(|ids| has_id(ids.as_bytes(), &state.ledger_id)) {
         return Err(Rejected::unread(Problem::Loop, payload, state));
@@ -132,7 +131,7 @@ async fn signed_request(
     };
     let timeout = match kind {
         BodyKind::Form => DURABLE_TIMEOUT,
-        BodyKind::Json => DURABLE_TIMEOUT_JSON.saturating_sub(begun.elapsed()),
+        BodyKind::Json => DURABLE_TIMEOUT_JSON,
     };
     Ok(SignedRequest { events, statuses, timeout, _share: body.share })
 }

@@ -76,8 +76,8 @@ fn a_stored_request_shows_what_would_make_it_acceptable() {
     let shown = app.printed(&show);
     assert!(
         shown.contains(
-            "now          not accepted: `/elsewhere` is not a callback path; configured: /message-status \
-             (--callback-path)\n"
+            "now          not accepted: `/elsewhere` is not a callback path; configured: /message-status, \
+             /event-streams (--callback-path)\n"
         ),
         "{shown}"
     );

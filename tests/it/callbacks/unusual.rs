@@ -313,6 +313,7 @@ fn an_event_has_the_documented_fields_in_order() {
             "from",
             "to",
             "tags",
+            "occurred_at",
         ]
     );
     assert_eq!(event["position"], 1);
