@@ -1,9 +1,10 @@
 //! The CSV of a report: the rows without the total.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::figures_json::{DifferencesJson, FiguresJson, TimesJson};
+use super::figures::json::{DifferencesJson, FiguresJson, TimesJson};
 use super::output::{ReportJson, RowJson};
 use crate::wire::csv::{escape_formula, write_error};
 
@@ -13,6 +14,21 @@ const TIMES: [&str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
 /// The counts and rates after the statuses.
 const FIGURES: [&str; 6] =
     ["open", "conflicts", "imported", "delivery_rate", "read_rate", "failure_rate"];
+
+/// The figures at the end, and those of the other period and the differences after them.
+const DETAILS: [&str; 11] = [
+    "segments",
+    "segments_known",
+    "prices",
+    "priced",
+    "clicks",
+    "clicked",
+    "click_rate",
+    "feedback_confirmed",
+    "feedback_unconfirmed",
+    "feedback_unknown",
+    "conversion_rate",
+];
 
 /// Writes the rows of a report as CSV (RFC 4180).
 pub fn write(report: &ReportJson, out: impl Write) -> io::Result<()> {
@@ -40,6 +56,11 @@ fn header(report: &ReportJson) -> Vec<String> {
     if report.compared_with.is_some() {
         header.extend(compared(report).map(|what| format!("compared_{what}")));
         header.extend(compared(report).map(|what| format!("{what}_difference")));
+    }
+    header.extend(DETAILS.map(str::to_owned));
+    if report.compared_with.is_some() {
+        header.extend(DETAILS.map(|what| format!("compared_{what}")));
+        header.extend(DETAILS.map(|what| format!("{what}_difference")));
     }
     header
 }
@@ -84,7 +105,50 @@ fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
         let rates = [differences.delivery_rate, differences.read_rate, differences.failure_rate];
         cells.extend(rates.map(optional));
     }
+    cells.extend(details(&row.figures));
+    if let Some(compared) = &row.compared {
+        cells.extend(details(&compared.figures));
+        cells.extend(detail_differences(&compared.differences));
+    }
     cells
+}
+
+fn details(figures: &FiguresJson) -> [String; DETAILS.len()] {
+    [
+        figures.segments.to_string(),
+        figures.segments_known.to_string(),
+        prices(&figures.prices),
+        figures.priced.to_string(),
+        figures.clicks.to_string(),
+        figures.clicked.to_string(),
+        optional(figures.click_rate),
+        figures.feedback_confirmed.to_string(),
+        figures.feedback_unconfirmed.to_string(),
+        figures.feedback_unknown.to_string(),
+        optional(figures.conversion_rate),
+    ]
+}
+
+fn detail_differences(differences: &DifferencesJson) -> [String; DETAILS.len()] {
+    [
+        differences.segments.to_string(),
+        differences.segments_known.to_string(),
+        prices(&differences.prices),
+        differences.priced.to_string(),
+        differences.clicks.to_string(),
+        differences.clicked.to_string(),
+        optional(differences.click_rate),
+        differences.feedback_confirmed.to_string(),
+        differences.feedback_unconfirmed.to_string(),
+        differences.feedback_unknown.to_string(),
+        optional(differences.conversion_rate),
+    ]
+}
+
+/// Sums of prices as `EUR=-0.3 USD=-12.5`.
+fn prices(prices: &BTreeMap<String, String>) -> String {
+    let prices = prices.iter().map(|(currency, sum)| format!("{currency}={sum}"));
+    prices.collect::<Vec<_>>().join(" ")
 }
 
 fn counts_and_rates(figures: &FiguresJson) -> Vec<String> {

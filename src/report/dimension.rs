@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 
 use super::local_time::LocalTime;
+use crate::domain::carrier::Carrier;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::RollupKey;
 use crate::domain::similar::suggestion;
@@ -15,7 +16,8 @@ use crate::domain::{ErrorCodes, Status};
 /// The maximum number of properties of a report: its table has a column for each.
 pub const DIMENSIONS_MAX: usize = 2;
 
-/// A property by which messages are grouped. Times are those of the first event, in the report's zone.
+/// A property by which messages are grouped. Times are those at which messages began by the report's clock,
+/// in its zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dimension {
     /// The calendar day.
@@ -43,6 +45,8 @@ pub enum Dimension {
     /// The party that is usually responsible for the failure; messages that are neither undelivered
     /// nor failed have none.
     Fault,
+    /// The network that carried the message: its name, or else its codes.
+    Carrier,
     /// The account of the message.
     Account,
     /// The first value, in byte order, of the tag with this name.
@@ -75,11 +79,11 @@ pub type RowKeys = SmallVec<[RowKey; 1]>;
 
 /// A borrowed [`RowKey`], to look up a row. Cloning the key of every message instead would add half
 /// to the time of a scan.
-#[derive(Debug, Clone, Copy, Hash)]
+#[derive(Debug, Clone, Hash)]
 pub enum RowKeyRef<'a> {
     None,
     Number(i64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
 }
 
 /// Borrowed [`RowKeys`].
@@ -103,15 +107,29 @@ impl From<&RowKeysRef<'_>> for RowKeys {
         let key = |key: &RowKeyRef<'_>| match key {
             RowKeyRef::None => RowKey::None,
             RowKeyRef::Number(number) => RowKey::Number(*number),
-            RowKeyRef::Text(text) => RowKey::Text((*text).to_owned()),
+            RowKeyRef::Text(text) => RowKey::Text(text.clone().into_owned()),
         };
         keys.0.iter().map(key).collect()
     }
 }
 
+impl<'a> RowKeyRef<'a> {
+    fn text(text: &'a str) -> Self {
+        RowKeyRef::Text(Cow::Borrowed(text))
+    }
+
+    /// The name of a network; without one its country code and network code, such as `310-260`.
+    fn carrier(carrier: &Carrier) -> Self {
+        RowKeyRef::Text(match carrier.name() {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{}-{}", carrier.mcc(), carrier.mnc())),
+        })
+    }
+}
+
 impl Dimension {
     /// All dimensions apart from tags.
-    pub const ALL: [Dimension; 13] = [
+    pub const ALL: [Dimension; 14] = [
         Dimension::Day,
         Dimension::Hour,
         Dimension::Week,
@@ -124,6 +142,7 @@ impl Dimension {
         Dimension::Country,
         Dimension::ErrorCode,
         Dimension::Fault,
+        Dimension::Carrier,
         Dimension::Account,
     ];
 
@@ -184,6 +203,7 @@ impl Dimension {
             Dimension::Country => "country",
             Dimension::ErrorCode => "error-code",
             Dimension::Fault => "fault",
+            Dimension::Carrier => "carrier",
             Dimension::Account => "account",
             Dimension::Tag(_) => "tag",
         }
@@ -191,7 +211,10 @@ impl Dimension {
 
     /// True if rollups do not have it, so that messages have to be scanned.
     pub fn needs_messages(&self) -> bool {
-        matches!(self, Dimension::From | Dimension::MessagingService | Dimension::Tag(_))
+        matches!(
+            self,
+            Dimension::From | Dimension::MessagingService | Dimension::Carrier | Dimension::Tag(_)
+        )
     }
 
     /// True if it is a time in the report's zone.
@@ -210,7 +233,7 @@ impl Dimension {
     }
 
     /// The value of a rollup, or of a message that contributes to the rollup with this key. `local` is
-    /// the time of its first event; only a time needs it.
+    /// when it began; only a time needs it.
     pub fn key<'a>(
         &self,
         rollup: &'a RollupKey<'_>,
@@ -218,9 +241,9 @@ impl Dimension {
         local: LocalTime,
         error_codes: &ErrorCodes,
     ) -> RowKeyRef<'a> {
-        let text = |text: Option<&'a str>| text.map_or(RowKeyRef::None, RowKeyRef::Text);
+        let text = |text: Option<&'a str>| text.map_or(RowKeyRef::None, RowKeyRef::text);
         match self {
-            Dimension::Channel => RowKeyRef::Text(&rollup.channel),
+            Dimension::Channel => RowKeyRef::text(&rollup.channel),
             Dimension::From => text(message.and_then(|message| message.from)),
             Dimension::MessagingService => text(message.and_then(|m| m.messaging_service_sid)),
             Dimension::Country => text(rollup.country.as_ref().map(|country| country.as_str())),
@@ -230,10 +253,14 @@ impl Dimension {
             }
             Dimension::Fault => match rollup.status {
                 Some(Status::Undelivered | Status::Failed) => {
-                    RowKeyRef::Text(error_codes.responsibility(rollup.error_code).name())
+                    RowKeyRef::text(error_codes.responsibility(rollup.error_code).name())
                 }
                 _ => RowKeyRef::None,
             },
+            Dimension::Carrier => {
+                let carrier = message.and_then(|message| message.details.carrier());
+                carrier.map_or(RowKeyRef::None, RowKeyRef::carrier)
+            }
             Dimension::Account => text(rollup.account_sid.as_deref()),
             Dimension::Tag(wanted) => {
                 let tags = message.into_iter().flat_map(|message| &message.tags);

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 mod calendar;
+mod clock;
 pub mod comparison;
 pub mod csv;
-mod dense_histogram;
 mod dimension;
-mod figures;
-pub mod figures_json;
+pub mod figures;
 mod local_time;
 mod order;
 pub mod output;
@@ -28,6 +27,7 @@ use crate::domain::{ErrorCodes, Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 pub use calendar::Step;
+pub use clock::Clock;
 pub use dimension::{Dimension, InvalidDimensions, RowKey, RowKeys, RowKeysRef};
 pub use figures::Figures;
 pub use order::{Order, SortBy};
@@ -43,6 +43,8 @@ pub struct ReportQuery {
     pub by: Vec<Dimension>,
     /// The messages that are counted.
     pub filter: MessageFilter,
+    /// Whose times decide when a message counts, and its durations.
+    pub clock: Clock,
     /// The zone of days, weeks and so on.
     pub zone: Zone,
     /// The period that the filter's is compared with, which then has both ends.
@@ -252,11 +254,12 @@ fn from_rollups<const N: usize>(
 }
 
 impl ReportQuery {
-    /// A report by these properties: of all messages, in UTC.
+    /// A report by these properties: of all messages, by the ledger's clock, in UTC.
     pub fn new(by: impl Into<Vec<Dimension>>) -> Self {
         Self {
             by: by.into(),
             filter: MessageFilter::default(),
+            clock: Clock::default(),
             zone: Zone::default(),
             compare: None,
             order: Order::default(),
@@ -303,7 +306,9 @@ impl ReportQuery {
             simulated: self.filter.simulated,
             ..MessageFilter::default()
         };
-        if by.into_iter().any(Dimension::needs_messages) || self.filter != of_rollups {
+        // Rollups have the hours and durations of the ledger's clock.
+        let needs_messages = by.into_iter().any(Dimension::needs_messages);
+        if needs_messages || self.clock != Clock::Ledger || self.filter != of_rollups {
             return None;
         }
         let first = self.filter.since.map_or(Some(Hour(i64::MIN)), Hour::starting_at)?;

@@ -35,6 +35,12 @@ pub enum SortBy {
     TimeToSent,
     /// The median of the time from sent to delivered.
     SentToDelivered,
+    /// The sum of the segments.
+    Segments,
+    /// The click rate.
+    ClickRate,
+    /// The rate of confirmed messages.
+    ConversionRate,
     /// The number of messages, less that of the period that the report is compared with.
     Change,
 }
@@ -50,7 +56,7 @@ pub struct Order {
 
 impl SortBy {
     /// Everything that can be asked for.
-    pub const ALL: [SortBy; 12] = [
+    pub const ALL: [SortBy; 15] = [
         SortBy::Key,
         SortBy::Messages,
         SortBy::Reached,
@@ -62,6 +68,9 @@ impl SortBy {
         SortBy::FailureRate,
         SortBy::TimeToSent,
         SortBy::SentToDelivered,
+        SortBy::Segments,
+        SortBy::ClickRate,
+        SortBy::ConversionRate,
         SortBy::Change,
     ];
 
@@ -80,6 +89,9 @@ impl SortBy {
             SortBy::FailureRate => "failure-rate",
             SortBy::TimeToSent => "time-to-sent",
             SortBy::SentToDelivered => "sent-to-delivered",
+            SortBy::Segments => "segments",
+            SortBy::ClickRate => "click-rate",
+            SortBy::ConversionRate => "conversion-rate",
             SortBy::Change => "change",
         }
     }
@@ -100,6 +112,9 @@ impl SortBy {
             SortBy::FailureRate => figures.failure_rate(),
             SortBy::TimeToSent => median(figures.time_to_sent()),
             SortBy::SentToDelivered => median(figures.sent_to_delivered()),
+            SortBy::Segments => count(figures.details().segments()),
+            SortBy::ClickRate => figures.click_rate(),
+            SortBy::ConversionRate => figures.conversion_rate(),
             SortBy::Change => count(figures.messages() - compared.as_ref()?.messages()),
         }
     }

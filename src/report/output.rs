@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::figures_json::{ComparedJson, FiguresJson};
-use super::{Dimension, Figures, Period, Report, Row, RowKey};
+use super::figures::json::{ComparedJson, FiguresJson};
+use super::{Clock, Dimension, Figures, Period, Report, Row, RowKey};
 use crate::domain::account_names::AccountNames;
 use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
@@ -28,6 +28,10 @@ pub struct ReportJson {
     pub as_of_position: u64,
     /// The rule by which statuses are decided.
     pub rule: &'static str,
+    /// Whose times decide when a message counts, and its durations: `ledger` or `twilio`.
+    pub clock: &'static str,
+    /// Messages whose time by that clock is known. By Twilio's clock, the others count when they arrived.
+    pub clock_known: i64,
     /// The zone of days, weeks, months, weekdays and hours.
     pub time_zone: String,
     /// The period that it is compared with, if there is one.
@@ -46,6 +50,8 @@ pub struct ReportJson {
     pub compared_total: Option<ComparedJson>,
     #[serde(skip)]
     dimensions: Vec<Dimension>,
+    #[serde(skip)]
+    query_clock: Clock,
 }
 
 /// A period.
@@ -128,6 +134,8 @@ impl ReportJson {
             until: text(query.filter.until),
             as_of_position: report.as_of_position,
             rule: report.rule.name(),
+            clock: query.clock.name(),
+            clock_known: report.total.clock_known(),
             time_zone: query.zone.name().to_owned(),
             compared_with: query.compare.map(PeriodJson::new),
             rows: shown
@@ -140,6 +148,7 @@ impl ReportJson {
                 .as_ref()
                 .map(|theirs| ComparedJson::new(&report.total, theirs)),
             dimensions: query.by.clone(),
+            query_clock: query.clock,
         }
     }
 
@@ -156,6 +165,11 @@ impl ReportJson {
             });
         }
         self
+    }
+
+    /// Which times the report has; `None` if they are the ledger's.
+    pub fn clock_sentence(&self) -> Option<String> {
+        self.query_clock.sentence(self.clock_known, self.total.messages)
     }
 
     /// The properties.
@@ -175,7 +189,7 @@ pub fn mask_keys(row: &mut Row, by: &[Dimension]) {
     for (key, dimension) in row.keys.iter_mut().zip(by) {
         let RowKey::Text(text) = key else { continue };
         *text = match dimension {
-            Dimension::Country => continue,
+            Dimension::Country | Dimension::Carrier => continue,
             Dimension::From => mask::address(text),
             Dimension::Tag(name) => mask::tag_value(name, text),
             _ => mask::text(text),

@@ -2,11 +2,12 @@
 
 use std::thread;
 
+use super::clock::ClockFilter;
 use super::figures::Rows;
 use super::local_time::{LocalTime, LocalTimes};
 use super::{Dimension, ReportQuery, RowKeysRef};
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::rollup::{Contribution, RollupKey};
+use crate::domain::rollup::RollupKey;
 use crate::projection::throttle;
 use crate::store::{Checkpoint, StoreError, Views};
 
@@ -65,6 +66,7 @@ fn scan_part(
 /// The rows so far, and what counting needs.
 struct Counting<'q> {
     query: &'q ReportQuery,
+    filter: ClockFilter,
     rows: Rows,
     times: LocalTimes<'q>,
     needs_times: bool,
@@ -75,6 +77,7 @@ impl<'q> Counting<'q> {
     fn new(query: &'q ReportQuery) -> Self {
         Self {
             query,
+            filter: ClockFilter::new(&query.filter),
             rows: Rows::default(),
             times: LocalTimes::new(&query.zone),
             needs_times: query.by.iter().any(Dimension::is_time),
@@ -83,7 +86,9 @@ impl<'q> Counting<'q> {
     }
 
     fn count(&mut self, message: &MessageRef<'_>) {
-        if !self.query.filter.matches(message) {
+        let known = self.query.clock.time_of(message);
+        let at = known.unwrap_or(message.first_received_at);
+        if !self.filter.matches(message, at) {
             return;
         }
         let key = match self.needs_country {
@@ -91,7 +96,7 @@ impl<'q> Counting<'q> {
             false => RollupKey::from_message_without_country(message),
         };
         let local = match self.needs_times {
-            true => self.times.of_time(message.first_received_at),
+            true => self.times.of_time(at),
             false => LocalTime::default(),
         };
         let keys = self
@@ -101,6 +106,6 @@ impl<'q> Counting<'q> {
             .map(|by| by.key(&key, Some(message), local, &self.query.error_codes))
             .collect();
         let row = self.rows.row(&RowKeysRef(keys));
-        row.add_message(&key, Contribution::from_message(message));
+        row.add_message(&key, self.query.clock.contribution(message), known.is_some());
     }
 }

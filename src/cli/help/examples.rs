@@ -135,6 +135,14 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "Why messages to WhatsApp fail, for a spreadsheet",
                 "delivery-ledger report --by error-code --channel whatsapp --format csv",
             ),
+            (
+                "The countries and carriers in which fewest recipients enter their codes",
+                "delivery-ledger report --by country,carrier --sort conversion-rate:asc --since 30d",
+            ),
+            (
+                "Imported records at Twilio's dates",
+                "delivery-ledger report --by month --clock twilio",
+            ),
         ],
         "backup" => &[(
             "A verified copy, also while a server is running",

@@ -17,7 +17,7 @@ use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
-use crate::report::{Dimension, Order, ReportQuery, csv, report};
+use crate::report::{Clock, Dimension, Order, ReportQuery, csv, report};
 use crate::wire::filter::tag_filter;
 use crate::wire::filter::time_flag;
 
@@ -25,9 +25,14 @@ use crate::wire::filter::time_flag;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// One property, or two with a comma in between: day, hour, week, month, weekday, hour-of-day,
-    /// channel, from, messaging-service, country, error-code, account, tag:NAME
+    /// channel, from, messaging-service, country, error-code, fault, carrier, account, tag:NAME
     #[arg(long, value_name = "PROPERTIES")]
     by: String,
+
+    /// Whose times decide when a message counts, and its durations: when the ledger received the events,
+    /// or when it happened according to Twilio
+    #[arg(long, value_enum, default_value_t = ClockName::Ledger)]
+    clock: ClockName,
 
     /// Also show another period and the differences to it: `previous` (the same length, directly
     /// before), or SINCE..UNTIL
@@ -35,8 +40,8 @@ pub struct Args {
     compare: Option<String>,
 
     /// Sort rows by key, messages, reached, failed, open, conflicts, delivery-rate, read-rate,
-    /// failure-rate, time-to-sent, sent-to-delivered or, with --compare, change; the greatest first, or
-    /// with :asc the smallest
+    /// failure-rate, time-to-sent, sent-to-delivered, segments, click-rate, conversion-rate or, with
+    /// --compare, change; the greatest first, or with :asc the smallest
     #[arg(long, value_name = "FIGURE")]
     sort: Option<String>,
 
@@ -53,6 +58,12 @@ pub struct Args {
 
     #[command(flatten)]
     filters: Filters,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ClockName {
+    Ledger,
+    Twilio,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -104,6 +115,10 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
     }
     let mut query = ReportQuery {
         filter: args.filters.messages(settings)?,
+        clock: match args.clock {
+            ClockName::Ledger => Clock::Ledger,
+            ClockName::Twilio => Clock::Twilio,
+        },
         zone: args.filters.time_zone(settings)?,
         order,
         limit: args.limit,

@@ -1,5 +1,6 @@
 //! A report as a table: the figures of each row, and what they share below.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -8,7 +9,7 @@ use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
 use crate::report::Dimension;
-use crate::report::figures_json::{ComparedJson, FiguresJson, TimesJson};
+use crate::report::figures::json::{ComparedJson, FiguresJson, TimesJson};
 use crate::report::output::{ReportJson, RowJson};
 use crate::text::printable;
 
@@ -55,7 +56,58 @@ fn columns(report: &ReportJson) -> Vec<Column> {
         Column::right("delivered p50").short_heading("dlvd"),
         Column::right("p95").optional(),
     ]);
+    let known = Known::new(&report.total);
+    let details = [
+        (known.segments, Column::right("segments").short_heading("segs").optional()),
+        (known.prices, Column::right("price").optional()),
+        (known.clicks, Column::right("clicked").optional()),
+        (known.feedback, Column::right("converted").short_heading("conv").optional()),
+    ];
+    columns.extend(details.into_iter().filter(|(is_known, _)| *is_known).map(|(_, column)| column));
     columns
+}
+
+/// The details that any message of a report has. Only these have columns.
+#[derive(Clone, Copy)]
+struct Known {
+    segments: bool,
+    prices: bool,
+    clicks: bool,
+    feedback: bool,
+}
+
+impl Known {
+    fn new(total: &FiguresJson) -> Self {
+        Self {
+            segments: total.segments_known > 0,
+            prices: total.priced > 0,
+            clicks: total.clicks > 0,
+            feedback: total.feedback_confirmed + total.feedback_unconfirmed > 0,
+        }
+    }
+
+    fn is_any(self) -> bool {
+        self.segments || self.prices || self.clicks || self.feedback
+    }
+
+    fn cells(self, figures: &FiguresJson) -> impl Iterator<Item = Cell> {
+        let cells = [
+            (self.segments, whole(figures.segments)),
+            (self.prices, prices(&figures.prices)),
+            (self.clicks, percent(figures.click_rate)),
+            (self.feedback, percent(figures.conversion_rate)),
+        ];
+        cells.into_iter().filter(|(is_known, _)| *is_known).map(|(_, cell)| cell)
+    }
+}
+
+/// Sums of prices as `-12.5 USD, -0.3 EUR`.
+fn prices(prices: &BTreeMap<String, String>) -> Cell {
+    if prices.is_empty() {
+        return Cell::text("-");
+    }
+    let prices = prices.iter().map(|(currency, sum)| format!("{sum} {currency}"));
+    Cell::text(prices.collect::<Vec<_>>().join(", "))
 }
 
 /// The column of a property. The name of a tag may be long; a line below the table has it too.
@@ -70,7 +122,7 @@ fn cells(report: &ReportJson, row: &RowJson) -> Vec<Cell> {
         _ => key(by, value.as_deref()),
     };
     let mut cells: Vec<_> = keys.map(shown).collect();
-    cells.extend(figures(&row.figures, row.compared.as_ref()));
+    cells.extend(figures(&row.figures, row.compared.as_ref(), Known::new(&report.total)));
     cells
 }
 
@@ -78,7 +130,8 @@ fn total(report: &ReportJson) -> Vec<Cell> {
     let blanks = report.dimensions().len().saturating_sub(1);
     let mut cells = vec![Cell::text("total")];
     cells.extend(std::iter::repeat_n(Cell::text(""), blanks));
-    cells.extend(figures(&report.total, report.compared_total.as_ref()));
+    let known = Known::new(&report.total);
+    cells.extend(figures(&report.total, report.compared_total.as_ref(), known));
     cells
 }
 
@@ -95,7 +148,7 @@ fn key(by: &Dimension, value: Option<&str>) -> Cell {
     }
 }
 
-fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> {
+fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>, known: Known) -> Vec<Cell> {
     let failed = failures(&figures.statuses);
     if let Some(compared) = compared {
         return vec![
@@ -112,7 +165,7 @@ fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> 
     }
     let TimesJson { p50: sent, p95: sent_95, .. } = &figures.time_to_sent_ms;
     let TimesJson { p50: delivered, p95: delivered_95, .. } = &figures.sent_to_delivered_ms;
-    vec![
+    let mut cells = vec![
         whole(figures.messages),
         whole(counted(&figures.statuses, &["delivered", "read"])),
         whole(failed),
@@ -124,7 +177,9 @@ fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> 
         length(*sent_95),
         length(*delivered),
         length(*delivered_95),
-    ]
+    ];
+    cells.extend(known.cells(figures));
+    cells
 }
 
 fn failures(statuses: &Map<String, Value>) -> i64 {
@@ -202,8 +257,9 @@ fn below(report: &ReportJson, has_codes: bool) -> String {
              first `delivered`; if both are known.\n"
         }
     };
+    let clock = report.clock_sentence();
     format!(
-        "{}{omitted}Messages by {}, {}{}times in {}, rule {}, as of position {}.\n{}{durations}{}",
+        "{}{omitted}Messages by {}, {}{}times in {}, rule {}, as of position {}.\n{}{}{durations}{}{}",
         if has_codes { "\n" } else { "" },
         printable(&report.by),
         end("since", &report.since),
@@ -211,9 +267,40 @@ fn below(report: &ReportJson, has_codes: bool) -> String {
         report.time_zone,
         report.rule,
         number(report.as_of_position),
+        clock.map(|sentence| sentence + "\n").unwrap_or_default(),
         compared.unwrap_or_default(),
+        details(report),
         imported(report.total.imported),
     )
+}
+
+/// A line on the columns of details, and how many messages have them; empty if there are none.
+fn details(report: &ReportJson) -> String {
+    let total = &report.total;
+    let known = Known::new(total);
+    if report.compared_with.is_some() || !known.is_any() {
+        return String::new();
+    }
+    let count = |count: i64| number(count.unsigned_abs());
+    let messages = count(total.messages);
+    let parts = [
+        (
+            known.segments,
+            format!("segments: known of {} of {messages} messages", count(total.segments_known)),
+        ),
+        (known.prices, format!("price: of {} of {messages}", count(total.priced))),
+        (known.clicks, "clicked: of those delivered or read".to_owned()),
+        (
+            known.feedback,
+            format!(
+                "converted: confirmed, of those sent; {} unconfirmed, {} unknown",
+                count(total.feedback_unconfirmed),
+                count(total.feedback_unknown)
+            ),
+        ),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|(is, _)| *is).map(|(_, part)| part).collect();
+    format!("{}.\n", parts.join("; "))
 }
 
 /// A line on messages with imported events; empty if there are none.

@@ -43,11 +43,15 @@ impl Carrier {
         &self.mnc
     }
 
-    /// The name of the network, if it is in the table of large ones.
+    /// The name of the network, if it is in the table of large ones. Codes of three digits may have lost a
+    /// leading zero.
     pub fn name(&self) -> Option<&'static str> {
-        let codes = (self.mcc(), self.mnc());
-        let place = NAMES.binary_search_by(|(mcc, mnc, _)| (*mcc, *mnc).cmp(&codes)).ok()?;
-        Some(NAMES[place].2)
+        let name = |mnc: &str| {
+            let codes = (self.mcc(), mnc);
+            let place = NAMES.binary_search_by(|(mcc, mnc, _)| (*mcc, *mnc).cmp(&codes)).ok()?;
+            Some(NAMES[place].2)
+        };
+        name(self.mnc()).or_else(|| name(&format!("{:0>3}", self.mnc())))
     }
 }
 
@@ -66,6 +70,7 @@ mod tests {
     #[test]
     fn a_network_in_the_table_has_its_name() {
         assert_eq!(Carrier::parse("310", "260").unwrap().name(), Some("T-Mobile"));
+        assert_eq!(Carrier::parse("334", "20").unwrap().name(), Some("Telcel"), "334-020");
         assert_eq!(Carrier::parse("999", "99").unwrap().name(), None);
     }
 }

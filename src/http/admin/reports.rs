@@ -19,7 +19,9 @@ use crate::http::query::Query;
 use crate::http::response::{self, Failures};
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
-use crate::report::{Dimension, Order, Report, ReportQuery, by_scan, csv, from_rollups_only};
+use crate::report::{
+    Clock, Dimension, Order, Report, ReportQuery, by_scan, csv, from_rollups_only,
+};
 use crate::wire::filter::tag_filter;
 use crate::wire::filter::{MessageParameters, time_flag};
 use crate::wire::parameters::{BadValue, not_empty, parsed};
@@ -38,22 +40,27 @@ const CSV_NAME: &str = "delivery-report.csv";
 pub struct ReportParameters {
     /// One property, or two with a comma in between: `day`, `hour`, `week`, `month`, `weekday`,
     /// `hour-of-day`, `channel`, `from`, `messaging-service`, `country`, `error-code`, `fault`,
-    /// `account`, or `tag:` and the name of a tag
+    /// `carrier`, `account`, or `tag:` and the name of a tag
     #[serde(deserialize_with = "text")]
     #[param(value_type = String, required = true, example = "country,week",
-        pattern = "^(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|account|tag:[A-Za-z0-9_-]+)(,(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|account|tag:[A-Za-z0-9_-]+))?$")]
+        pattern = "^(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|carrier|account|tag:[A-Za-z0-9_-]+)(,(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|carrier|account|tag:[A-Za-z0-9_-]+))?$")]
     by: Option<String>,
+    /// Whose times decide when a message counts, and its durations: `ledger`, when the ledger received the
+    /// events, or `twilio`, when it happened according to Twilio. The default is `ledger`
+    #[serde(deserialize_with = "clock")]
+    #[param(value_type = Option<String>, pattern = "^(ledger|twilio)$")]
+    clock: Option<Clock>,
     /// `previous`, the period of the same length directly before, or `SINCE..UNTIL`
     #[serde(deserialize_with = "text")]
     #[param(value_type = Option<String>,
         pattern = r"^(previous|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\.\.20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))$")]
     compare: Option<String>,
     /// `key`, `messages`, `reached`, `failed`, `open`, `conflicts`, `delivery-rate`, `read-rate`,
-    /// `failure-rate`, `time-to-sent`, `sent-to-delivered` or, with `compare`, `change`; the greatest
-    /// first, or the smallest with `:asc` after it
+    /// `failure-rate`, `time-to-sent`, `sent-to-delivered`, `segments`, `click-rate`, `conversion-rate` or,
+    /// with `compare`, `change`; the greatest first, or the smallest with `:asc` after it
     #[serde(deserialize_with = "order")]
     #[param(value_type = Option<String>,
-        pattern = "^(key|messages|reached|failed|open|conflicts|delivery-rate|read-rate|failure-rate|time-to-sent|sent-to-delivered|change)(:asc|:desc)?$")]
+        pattern = "^(key|messages|reached|failed|open|conflicts|delivery-rate|read-rate|failure-rate|time-to-sent|sent-to-delivered|segments|click-rate|conversion-rate|change)(:asc|:desc)?$")]
     sort: Option<Order>,
     /// The maximum number of rows; the total is of all
     #[serde(deserialize_with = "limit")]
@@ -75,6 +82,10 @@ enum ReportFormat {
 
 fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     parsed(value, "a text that is not empty", not_empty)
+}
+
+fn clock<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Clock>, D::Error> {
+    parsed(value, Clock::EXPECTED, Clock::parse)
 }
 
 fn order<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Order>, D::Error> {
@@ -178,6 +189,7 @@ impl ReportParameters {
         let zone = filter.time_zone.clone().unwrap_or_else(|| state.time_zone.clone());
         let mut query = ReportQuery {
             filter: redaction.check_filter(message_filter(filter, state)?)?,
+            clock: self.clock.unwrap_or_default(),
             zone,
             order: self.sort.unwrap_or_default(),
             limit: self.limit,

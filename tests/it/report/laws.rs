@@ -10,7 +10,7 @@ use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::replay::replay;
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::report::figures_json::FiguresJson;
+use delivery_ledger::report::figures::json::FiguresJson;
 use delivery_ledger::report::output::ReportJson;
 use delivery_ledger::report::{Dimension, Period, Report, ReportQuery, by_scan, report, reports};
 use delivery_ledger::store::Store;

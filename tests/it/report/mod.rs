@@ -3,11 +3,14 @@
 mod clock_changes;
 mod country;
 mod country_table;
+mod detail_laws;
+mod details;
 mod figures;
 mod histogram;
 mod laws;
 mod libphonenumber;
 mod naive;
+mod naive_details;
 mod questions;
 mod surfaces;
 

@@ -206,6 +206,8 @@ pub fn report(
             "error-code" => stands.code.map(|code| code.to_string()),
             "fault" if !["undelivered", "failed"].contains(&stands.status) => None,
             "fault" => Some(fault(stands.code).to_owned()),
+            // Callbacks name none.
+            "carrier" => None,
             _ => account.map(str::to_owned),
         };
         let key = match by {
@@ -243,6 +245,7 @@ impl RowJson {
     pub fn exact(&self) -> Value {
         let of = |word: &str| self.statuses.get(word).copied().unwrap_or(0);
         let (reached, not) = (of("delivered") + of("read"), of("undelivered") + of("failed"));
+        let sent = reached + of("sent") + of("partially_delivered") + of("undelivered");
         let ratio = |part: i64, whole: i64| (whole > 0).then(|| part as f64 / whole as f64);
         let words = LADDER.iter().chain(&FAILURES).chain(&["unknown"]);
         let statuses: Map<_, _> = words.map(|word| (word.to_string(), of(word).into())).collect();
@@ -259,6 +262,18 @@ impl RowJson {
             "failure_rate": ratio(not, reached + not),
             "time_to_sent_ms": counts(&self.time_to_sent),
             "sent_to_delivered_ms": counts(&self.sent_to_delivered),
+            // Of callbacks alone nothing more is known.
+            "segments": 0,
+            "segments_known": 0,
+            "prices": {},
+            "priced": 0,
+            "clicks": 0,
+            "clicked": 0,
+            "click_rate": ratio(0, reached),
+            "feedback_confirmed": 0,
+            "feedback_unconfirmed": 0,
+            "feedback_unknown": self.messages,
+            "conversion_rate": ratio(0, sent),
         })
     }
 }

@@ -68,11 +68,14 @@ fn csv_has_every_figure_and_no_formula() {
          time_to_sent_ms_known,time_to_sent_ms_unknown,time_to_sent_ms_negative,\
          time_to_sent_ms_p50,time_to_sent_ms_p95,time_to_sent_ms_p99,\
          sent_to_delivered_ms_known,sent_to_delivered_ms_unknown,sent_to_delivered_ms_negative,\
-         sent_to_delivered_ms_p50,sent_to_delivered_ms_p95,sent_to_delivered_ms_p99,late,duplicate"
+         sent_to_delivered_ms_p50,sent_to_delivered_ms_p95,sent_to_delivered_ms_p99,late,duplicate,\
+         segments,segments_known,prices,priced,clicks,clicked,click_rate,\
+         feedback_confirmed,feedback_unconfirmed,feedback_unknown,conversion_rate"
     );
     assert_eq!(
         lines[1],
-        "+15017250604,2,0,0,0,0,0,0,1,0,0,0,1,0,0,0,0,0.5,,0.5,1,1,0,848,848,848,1,1,0,1120,1120,1120,0,0"
+        "+15017250604,2,0,0,0,0,0,0,1,0,0,0,1,0,0,0,0,0.5,,0.5,1,1,0,848,848,848,1,1,0,1120,1120,1120,0,0,\
+         0,0,,0,0,0,0,0,0,2,0"
     );
     assert!(lines[2].starts_with("'=1+1,1,"), "{}", lines[2]);
     let by_code = says(&some_messages(), &["report", "--by", "error-code", "--format", "csv"]);

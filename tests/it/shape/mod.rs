@@ -19,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("store", &["background", "domain"]),
     ("projection", &["background", "domain", "twilio", "store"]),
     ("wire", &["domain"]),
-    ("report", &["domain", "store", "projection", "wire"]),
+    ("report", &["domain", "store", "projection", "wire", "text"]),
     ("export", &["domain", "store", "projection", "wire"]),
     ("backup", &["atomic_file", "domain", "store", "projection"]),
     ("twilio_api", &["domain", "twilio"]),

@@ -1,13 +1,19 @@
 //! The figures of a report's rows while they are being counted.
 
+mod dense_histogram;
+pub mod details;
+pub mod json;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
 
-use super::dense_histogram::DenseHistogram;
+use self::dense_histogram::DenseHistogram;
+use self::details::{DetailFigures, SENT};
 use super::dimension::{RowKeys, RowKeysRef};
 use crate::domain::Status;
 use crate::domain::channel::has_read_receipts;
+use crate::domain::rollup::details::RollupDetails;
 use crate::domain::rollup::histogram::DurationHistogram;
 use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 
@@ -27,6 +33,9 @@ pub struct Figures {
     were_read: i64,
     time_to_sent: DenseHistogram,
     sent_to_delivered: DenseHistogram,
+    details: DetailFigures,
+    /// Messages whose time by the report's clock is not known.
+    untimed: i64,
 }
 
 /// The rows of a report by their keys.
@@ -67,17 +76,22 @@ impl Figures {
         self.duplicate += rollup.duplicate;
         self.time_to_sent.add(&rollup.time_to_sent);
         self.sent_to_delivered.add(&rollup.sent_to_delivered);
+        self.details.add_rollup(key.status, &rollup.details);
     }
 
-    /// Adds one message.
-    pub fn add_message(&mut self, key: &RollupKey<'_>, message: Contribution) {
+    /// Adds one message; `is_timed` if its time by the report's clock is known.
+    pub fn add_message(&mut self, key: &RollupKey<'_>, message: Contribution, is_timed: bool) {
         self.add_messages(key, 1);
+        self.untimed += i64::from(!is_timed);
         self.conflicts += i64::from(message.conflict);
         self.imported += i64::from(message.imported);
         self.late += i64::from(message.late);
         self.duplicate += i64::from(message.duplicate);
         self.time_to_sent.count(message.time_to_sent);
         self.sent_to_delivered.count(message.sent_to_delivered);
+        let mut details = RollupDetails::default();
+        details.count(message.details, 1);
+        self.details.add_rollup(key.status, &details);
     }
 
     fn add_messages(&mut self, key: &RollupKey<'_>, messages: i64) {
@@ -102,6 +116,8 @@ impl Figures {
         self.were_read += other.were_read;
         self.time_to_sent.add(&other.time_to_sent.to_sparse());
         self.sent_to_delivered.add(&other.sent_to_delivered.to_sparse());
+        self.details.add(&other.details);
+        self.untimed += other.untimed;
     }
 
     /// The number of messages.
@@ -154,6 +170,12 @@ impl Figures {
         self.of_status(Some(Status::Delivered)) + self.of_status(Some(Status::Read))
     }
 
+    /// Messages that Twilio sent: those at `sent`, `partially_delivered`, `delivered`, `read` or
+    /// `undelivered`.
+    pub fn sent(&self) -> i64 {
+        SENT.iter().map(|status| self.of_status(Some(*status))).sum()
+    }
+
     /// Messages that were undelivered or failed.
     pub fn not_reached(&self) -> i64 {
         self.of_status(Some(Status::Undelivered)) + self.of_status(Some(Status::Failed))
@@ -183,6 +205,31 @@ impl Figures {
     /// The share of messages that were read, of those delivered on channels with read receipts.
     pub fn read_rate(&self) -> Option<f64> {
         ratio(self.were_read, self.could_be_read)
+    }
+
+    /// The share of messages with a click of a person, of those delivered or read.
+    pub fn click_rate(&self) -> Option<f64> {
+        self.details.click_rate(self.reached())
+    }
+
+    /// The share of messages whose purpose was confirmed, of those sent.
+    pub fn conversion_rate(&self) -> Option<f64> {
+        self.details.conversion_rate(self.sent())
+    }
+
+    /// Messages of which the sender reported no outcome.
+    pub fn feedback_unknown(&self) -> i64 {
+        self.messages() - self.details.confirmed() - self.details.unconfirmed()
+    }
+
+    /// Segments, prices, clicks and feedback.
+    pub fn details(&self) -> &DetailFigures {
+        &self.details
+    }
+
+    /// Messages whose time by the report's clock is known.
+    pub fn clock_known(&self) -> i64 {
+        self.messages() - self.untimed
     }
 }
 

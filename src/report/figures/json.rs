@@ -1,10 +1,14 @@
 //! The JSON of figures: counts, rates and times, and the differences between two periods.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Figures;
+use super::details::DetailFigures;
 use crate::domain::Status;
+use crate::domain::price::{Amount, Currency};
 use crate::domain::rollup::histogram::DurationHistogram;
 use crate::wire::status_name::status_name;
 
@@ -38,6 +42,29 @@ pub struct FiguresJson {
     pub time_to_sent_ms: TimesJson,
     /// Times from `sent` to `delivered`.
     pub sent_to_delivered_ms: TimesJson,
+    /// The segments of all messages whose number of segments is known.
+    pub segments: i64,
+    /// Messages whose number of segments is known.
+    pub segments_known: i64,
+    /// The sum of all known prices by currency, as exact decimal numbers; what was charged is negative.
+    pub prices: BTreeMap<String, String>,
+    /// Messages whose price is known.
+    pub priced: i64,
+    /// Clicks that are probably a person's.
+    pub clicks: i64,
+    /// Messages with such a click that were delivered or read.
+    pub clicked: i64,
+    /// The share of messages with such a click, of those delivered or read; `null` without any.
+    pub click_rate: Option<f64>,
+    /// Messages whose purpose the sender confirmed to Twilio.
+    pub feedback_confirmed: i64,
+    /// Messages whose sender reported to Twilio that it was not reached.
+    pub feedback_unconfirmed: i64,
+    /// Messages without either.
+    pub feedback_unknown: i64,
+    /// The share of confirmed messages, of those sent: `sent`, `partially_delivered`, `delivered`, `read` and
+    /// `undelivered`; `null` without any.
+    pub conversion_rate: Option<f64>,
 }
 
 /// A distribution of durations.
@@ -94,6 +121,28 @@ pub struct DifferencesJson {
     pub read_rate: Option<f64>,
     /// `null` if one of the two is.
     pub failure_rate: Option<f64>,
+    /// Segments, as far as they are known.
+    pub segments: i64,
+    /// Messages whose number of segments is known.
+    pub segments_known: i64,
+    /// The sums of prices by currency, as exact decimal numbers.
+    pub prices: BTreeMap<String, String>,
+    /// Messages whose price is known.
+    pub priced: i64,
+    /// Clicks that are probably a person's.
+    pub clicks: i64,
+    /// Messages with such a click that were delivered or read.
+    pub clicked: i64,
+    /// `null` if one of the two is.
+    pub click_rate: Option<f64>,
+    /// Messages whose purpose the sender confirmed to Twilio.
+    pub feedback_confirmed: i64,
+    /// Messages whose sender reported to Twilio that it was not reached.
+    pub feedback_unconfirmed: i64,
+    /// Messages without either.
+    pub feedback_unknown: i64,
+    /// `null` if one of the two is.
+    pub conversion_rate: Option<f64>,
 }
 
 impl ComparedJson {
@@ -101,6 +150,8 @@ impl ComparedJson {
     pub fn new(ours: &Figures, theirs: &Figures) -> Self {
         let rate = |rate: fn(&Figures) -> Option<f64>| Some(rate(ours)? - rate(theirs)?);
         let of_status = |status| ours.of_status(status) - theirs.of_status(status);
+        let detail =
+            |count: fn(&DetailFigures) -> i64| count(ours.details()) - count(theirs.details());
         Self {
             figures: FiguresJson::new(theirs),
             differences: DifferencesJson {
@@ -114,6 +165,17 @@ impl ComparedJson {
                 delivery_rate: rate(Figures::delivery_rate),
                 read_rate: rate(Figures::read_rate),
                 failure_rate: rate(Figures::failure_rate),
+                segments: detail(DetailFigures::segments),
+                segments_known: detail(DetailFigures::segments_known),
+                prices: price_differences(ours.details(), theirs.details()),
+                priced: detail(DetailFigures::priced),
+                clicks: detail(DetailFigures::clicks),
+                clicked: detail(DetailFigures::clicked),
+                click_rate: rate(Figures::click_rate),
+                feedback_confirmed: detail(DetailFigures::confirmed),
+                feedback_unconfirmed: detail(DetailFigures::unconfirmed),
+                feedback_unknown: ours.feedback_unknown() - theirs.feedback_unknown(),
+                conversion_rate: rate(Figures::conversion_rate),
             },
         }
     }
@@ -122,6 +184,7 @@ impl ComparedJson {
 impl FiguresJson {
     /// The JSON of a row's figures.
     pub fn new(figures: &Figures) -> Self {
+        let details = figures.details();
         Self {
             messages: figures.messages(),
             statuses: by_status(|status| figures.of_status(status)),
@@ -135,8 +198,40 @@ impl FiguresJson {
             failure_rate: figures.failure_rate(),
             time_to_sent_ms: TimesJson::new(&figures.time_to_sent()),
             sent_to_delivered_ms: TimesJson::new(&figures.sent_to_delivered()),
+            segments: details.segments(),
+            segments_known: details.segments_known(),
+            prices: details
+                .prices()
+                .iter()
+                .map(|sum| price(sum.currency, sum.billionths))
+                .collect(),
+            priced: details.priced(),
+            clicks: details.clicks(),
+            clicked: details.clicked(),
+            click_rate: figures.click_rate(),
+            feedback_confirmed: details.confirmed(),
+            feedback_unconfirmed: details.unconfirmed(),
+            feedback_unknown: figures.feedback_unknown(),
+            conversion_rate: figures.conversion_rate(),
         }
     }
+}
+
+/// A sum of prices and its currency.
+fn price(currency: Currency, billionths: i64) -> (String, String) {
+    (currency.as_str().to_owned(), Amount::from_billionths(billionths).to_string())
+}
+
+/// The differences of the sums of prices, for each currency that one of the two has.
+fn price_differences(ours: &DetailFigures, theirs: &DetailFigures) -> BTreeMap<String, String> {
+    let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
+    for (details, sign) in [(ours, 1_i64), (theirs, -1)] {
+        for sum in details.prices().iter() {
+            let ours = sums.entry(sum.currency).or_default();
+            *ours = ours.wrapping_add(sign.wrapping_mul(sum.billionths));
+        }
+    }
+    sums.into_iter().map(|(currency, billionths)| price(currency, billionths)).collect()
 }
 
 /// A number for each status, in order of precedence, `unknown` last.
