@@ -60,7 +60,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 41] = [
+const CHECKS: [Check; 42] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -76,6 +76,7 @@ const CHECKS: [Check; 41] = [
         run: logged_errors::each,
     },
     Check { area: "callbacks", name: "streams", cost: Cost::More, run: streams::compared },
+    Check { area: "callbacks", name: "batches", cost: Cost::More, run: streams::kept_whole },
     Check { area: "callbacks", name: "quarantine", cost: Cost::More, run: quarantine::common },
     Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
     Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },

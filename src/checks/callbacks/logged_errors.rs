@@ -61,11 +61,11 @@ pub fn each(context: &CheckContext) -> Vec<Finding> {
     of_own.into_iter().chain(others.map(|others| of_others(others, context.now))).collect()
 }
 
-/// The callback URLs, and the URL of Event Streams; none if the configuration is invalid, which another check
+/// The callback URLs and the URL of Event Streams; none if the configuration is invalid, which another check
 /// reports.
 fn own_urls(context: &CheckContext) -> Vec<OwnUrl> {
     let settings = &context.settings;
-    let (Ok(urls), Ok(paths)) = (settings.public_urls(), settings.callback_paths()) else {
+    let (Ok(urls), Ok(paths)) = (settings.public_urls(), settings.received_paths()) else {
         return Vec::new();
     };
     let mut bases: Vec<_> = urls.iter().filter_map(|url| url_of_error(url.as_given())).collect();

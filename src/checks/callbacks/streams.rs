@@ -1,5 +1,5 @@
-//! Check that compares what arrived by status callback with what arrived by Event Streams: what only one of
-//! them has reported, the other has lost.
+//! Checks on Event Streams: what arrived by them compared with what arrived by status callback, since what only
+//! one of them has reported, the other has lost; and requests that could not be read.
 
 use crate::checks::callbacks::refusals::to_the_minute;
 use crate::checks::context::CheckContext;
@@ -32,6 +32,29 @@ pub fn compared(context: &CheckContext) -> Vec<Finding> {
     let Ok(Some((first, reported))) = measure(store.views(), now) else { return Vec::new() };
     let since = format!("since {}", to_the_minute(first.start()));
     reported.findings().into_iter().map(|finding| finding.from_origin(since.as_str())).collect()
+}
+
+/// Reports the requests that a running server could not split into events.
+pub fn kept_whole(context: &CheckContext) -> Vec<Finding> {
+    let Some(metrics) = &context.server.metrics else { return Vec::new() };
+    let mut reasons = metrics.labelled("delivery_ledger_batches_kept_whole_total", "reason");
+    reasons.retain(|(_, count)| *count > 0);
+    if reasons.is_empty() {
+        return Vec::new();
+    }
+    let all: u64 = reasons.iter().map(|(_, count)| count).sum();
+    let by_reason: Vec<_> =
+        reasons.iter().map(|(reason, count)| format!("{} {reason}", number(*count))).collect();
+    let requests = if all == 1 { "request" } else { "requests" };
+    vec![Finding::warn(
+        format!(
+            "{} {requests} of Event Streams since the server started could not be split into events ({})",
+            number(all),
+            by_reason.join(", ")
+        ),
+        "each is stored whole, as an event of no message, so what it reports does not count: see whether a \
+         proxy changes bodies; export events has it as it arrived",
+    )]
 }
 
 /// The first hour with Event Streams, and how messages were reported from then on; `None` without Event

@@ -65,15 +65,17 @@ fn each_code_and_url_is_reported_the_last_first() {
         logged(1, 11217, &format!("{URL}?order=17#rc=5"), 60),
         logged(2, 11205, "https://HOOKS.example.com:443/message-status", 40),
         logged(3, 15003, URL, 20),
+        logged(4, 91305, "https://user:secret@hooks.example.com/event-streams", 10),
     ]);
 
     let of_each = [
+        "https://hooks.example.com/event-streams answered Twilio with an error (91305): once, ",
         "Twilio logged an error about ",
         "Twilio could not reach https://hooks.example.com/message-status (11205: ",
         "https://hooks.example.com/message-status answered Twilio with an error (11217: ",
     ];
     let details = details(&page, NAME);
-    assert_eq!(details.len(), 3, "{details:?}");
+    assert_eq!(details.len(), 4, "{details:?}");
     for (detail, begin) in details.iter().zip(of_each) {
         assert!(detail.starts_with(begin), "{detail}");
     }

@@ -1,6 +1,11 @@
 //! The health page: the verdict, the six figures, the panels about what is missing, and every check.
 
+use delivery_ledger::domain::Timestamp;
+use serde_json::json;
+use time::OffsetDateTime;
+
 use super::{html, text, visit};
+use crate::support::events::error_logged;
 use crate::support::{App, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature};
 
 /// The URL that Twilio calls, which differs from the configured one.
@@ -92,6 +97,37 @@ fn rejected_callbacks_are_shown_with_their_cause_and_the_setting_to_change() {
         "<del>--public-url https://hooks.example.com</del><ins>--public-url https://other.example.com</ins>"
     ), "{page}");
     assert!(words.contains("2 failed") || words.contains("1 failed"), "{words}");
+}
+
+#[test]
+fn a_callback_url_that_twilio_could_not_reach_is_shown_among_the_callbacks() {
+    let app = App::start();
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let error = error_logged("NO1", 11200, &app.url("/message-status?order=17"), now);
+    assert_eq!(app.receive_json("/message-status", error.body.clone()).code, 200);
+    assert_eq!(
+        app.receive_json("/message-status", error.body.clone()).code,
+        200,
+        "Twilio repeats it"
+    );
+    app.caught_up();
+
+    let page = html(&app, "/health");
+    let words = text(&page);
+
+    let url = app.url("/message-status");
+    assert!(
+        words.contains(&format!(
+            "Twilio could not reach {url} (11200: HTTP retrieval failure): once, "
+        )),
+        "{words}"
+    );
+    assert!(page.contains("<details class=\"area\" id=\"callbacks\" open>"), "{page}");
+    let checks = app.get("/v1/checks").json();
+    let check = checks["checks"].as_array().unwrap().iter();
+    let check = check.clone().find(|check| check["name"] == "errors at Twilio").unwrap();
+    assert_eq!((&check["area"], &check["outcome"]), (&json!("callbacks"), &json!("warn")));
+    assert!(check["advice"].as_str().unwrap().contains("log of the proxy"));
 }
 
 #[test]

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use delivery_ledger::domain::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT};
 use super::http::{Request, Response};
-use super::sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, signature};
+use super::sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, json_signature, signature};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_delivery-ledger");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -213,6 +214,16 @@ impl App {
     /// Sends a signed callback to the default path.
     pub fn receive(&self, body: impl Into<Vec<u8>>) -> Response {
         self.receive_at("/message-status", body)
+    }
+
+    /// Sends signed JSON to this path.
+    pub fn receive_json(&self, path: &str, body: impl Into<Vec<u8>>) -> Response {
+        let body = body.into();
+        let hash: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let target = format!("{path}?bodySHA256={hash}");
+        let signature = json_signature(TOKEN, &self.url(&target));
+        let request = Request::new("POST", &target).header("Content-Type", "application/json");
+        request.header("X-Twilio-Signature", &signature).body(body).send(self.callbacks())
     }
 
     /// Sends a signed callback to this path and query.
