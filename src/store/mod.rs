@@ -226,8 +226,9 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 
-    /// The errors that Twilio has logged about webhook requests, by error code and URL, the last first.
-    fn logged_errors(&self) -> Result<Vec<LoggedErrors>, StoreError>;
+    /// The errors that Twilio has logged about webhook requests, by error code and URL, the last first, and the
+    /// checkpoint.
+    fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError>;
 
     /// The stored nodes of the tree with this level and these indexes; see [`NODE_LEVELS`]. Those that do
     /// not exist are left out.

@@ -38,13 +38,10 @@ struct Counted {
 /// Reports the errors about each URL of this ledger, by error code.
 pub fn each(context: &CheckContext) -> Vec<Finding> {
     // Another check reports views that cannot be read.
-    let errors = context.head().and(context.store()).map(|store| store.views().logged_errors());
-    let Some(Ok(errors)) = errors.filter(|errors| errors.as_ref().is_ok_and(|all| !all.is_empty()))
-    else {
-        return Vec::new();
-    };
+    let read = context.head().and(context.store()).map(|store| store.views().logged_errors());
+    let Some(Ok((_, errors))) = read else { return Vec::new() };
     let own = own_urls(context);
-    if own.is_empty() {
+    if errors.is_empty() || own.is_empty() {
         return Vec::new();
     }
     let codes = context.settings.error_codes(None).unwrap_or_default();

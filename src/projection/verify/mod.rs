@@ -6,6 +6,7 @@ mod erasures;
 mod expected;
 mod findings;
 mod log;
+mod logged_errors;
 mod rollups;
 pub mod tree;
 mod walk;
@@ -168,6 +169,7 @@ fn compare_projection(
     };
     let Some(checkpoint) = compared else { return Ok(None) };
     rollups::compare(store, store.views(), &*fresh, findings)?;
+    logged_errors::compare(store, store.views(), &*fresh, findings)?;
     let looked_up = check_lookup(store.views(), &*fresh, findings);
     findings.of_views(looked_up)?;
     Ok(Some((checkpoint, digest(&*fresh)?)))

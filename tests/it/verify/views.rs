@@ -1,9 +1,10 @@
 //! `verify` on views that differ from their log, damaged pages, and replaced logs.
 
+use delivery_ledger::domain::Timestamp;
 use serde_json::json;
 
 use super::{found, ledger};
-use crate::support::events::{event, one_a_second};
+use crate::support::events::{error_logged, event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::{delivered, sent, sid};
 
@@ -40,6 +41,25 @@ fn a_projection_that_differs_from_its_log_is_found() {
         ledger.views_sql(change);
         let found = found(&ledger);
         assert!(found.iter().all(|name| name == "projection-differs"), "{change}: {found:?}");
+    }
+}
+
+#[test]
+fn wrong_counts_of_twilios_error_log_are_found() {
+    let url = "https://hooks.example.com/message-status";
+    let error = error_logged("NO1", 11200, url, Timestamp::from_micros(1));
+    for change in [
+        "UPDATE logged_errors SET count = 2",
+        "UPDATE logged_errors SET last_at = 2",
+        "UPDATE logged_errors SET code = -1",
+        "UPDATE logged_errors SET url = x'ff'",
+        "DELETE FROM logged_errors",
+        "INSERT INTO logged_errors VALUES (0, '', 1, 1, 1)",
+    ] {
+        let ledger = Ledger::with_events(&[error.clone(), event(sent(&sid(1)))]);
+        assert_eq!(ledger.verify(&[]).0, Some(0));
+        ledger.views_sql(change);
+        assert_eq!(found(&ledger), ["projection-differs"], "{change}");
     }
 }
 

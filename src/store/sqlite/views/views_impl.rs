@@ -167,8 +167,10 @@ impl<V: Transactions> Views for V {
         })
     }
 
-    fn logged_errors(&self) -> Result<Vec<LoggedErrors>, StoreError> {
-        self.read("read the errors that Twilio has logged", |tables| logged_errors::read(*tables))
+    fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
+        self.read("read the errors that Twilio has logged", |tables| {
+            Ok((tables.checkpoint()?, logged_errors::read(*tables)?))
+        })
     }
 
     fn tree_nodes(
