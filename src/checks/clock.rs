@@ -2,7 +2,7 @@
 
 use super::context::CheckContext;
 use super::finding::Finding;
-use crate::domain::{RecordedEvent, Source, Timestamp};
+use crate::domain::{RecordedEvent, Timestamp};
 
 /// No ledger is older than this program.
 const FIRST_MOMENT: &str = "2025-01-01T00:00:00Z";
@@ -43,10 +43,8 @@ pub fn clock(context: &CheckContext) -> Vec<Finding> {
 
 /// Checks that the clock was not set back during the last callbacks.
 pub fn order(context: &CheckContext) -> Vec<Finding> {
-    // Imported events, and those recorded later, keep their original times.
-    let arrived =
-        |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();
-    let arrivals: Vec<_> = context.last_events().iter().filter(arrived).collect();
+    let last = context.last_events().iter();
+    let arrivals: Vec<_> = last.filter(|event| event.is_recorded_on_arrival()).collect();
     let back = |two: &[&RecordedEvent]| two[0].received_at.micros() - two[1].received_at.micros();
     let worst = arrivals.windows(2).max_by_key(|two| back(two));
     vec![match worst {

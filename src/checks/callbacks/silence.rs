@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::checks::arrivals::Usual;
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
-use crate::domain::{RecordedEvent, Source, Timestamp};
+use crate::domain::Timestamp;
 use crate::text::in_words;
 
 /// A silence is unusual if it is this many times as long as the longest gap of the last days.
@@ -64,10 +64,8 @@ fn advice(context: &CheckContext, last: Timestamp) -> &'static str {
 
 /// When the last callback was accepted, among the last events; `None` if there is none among them.
 pub fn last_accepted(context: &CheckContext) -> Option<Timestamp> {
-    // Rechecked ones have notes, and keep their original time.
-    let is_callback =
-        |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();
-    context.last_events().iter().rev().find(is_callback).map(|event| event.received_at)
+    let mut last = context.last_events().iter().rev();
+    last.find(|event| event.is_recorded_on_arrival()).map(|event| event.received_at)
 }
 
 /// The time from one moment to now.

@@ -164,6 +164,8 @@ pub mod note {
     pub const AFTER: &str = "after";
     /// The account that signed a CloudEvent of another account that it does not vouch for.
     pub const SIGNED_BY: &str = "signed_by";
+    /// The notes of events that arrived in a request of Event Streams.
+    pub const OF_REQUEST: [&str; 6] = [BATCH, INDEX, OF, BEFORE, AFTER, SIGNED_BY];
     /// The id of the ledger that received the event first, if it is known.
     pub const LEDGER: &str = "origin_ledger";
     /// The event's position there. Every event imported from another ledger has it.
@@ -214,6 +216,13 @@ impl NewEvent {
     /// latter is copied from the file and not verified.
     pub fn is_imported(&self) -> bool {
         self.source == Source::Import || self.notes.contains_key(note::POSITION)
+    }
+
+    /// True if it is a callback that was recorded when it arrived, so that the times of such events rise: it was
+    /// neither imported nor accepted later.
+    pub fn is_recorded_on_arrival(&self) -> bool {
+        let is_of_request = |name: &String| note::OF_REQUEST.contains(&name.as_str());
+        self.source == Source::Callback && self.notes.keys().all(is_of_request)
     }
 
     /// The query of the URL, byte for byte and without the `?`; empty if there is none.

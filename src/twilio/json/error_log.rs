@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::TopLevel;
 use super::cloud_event::{CloudEvent, ERROR_LOGGED};
 use super::members::text;
+use crate::domain::event::note;
 use crate::domain::logged_error::{LoggedError, error_id, url_of_error};
 use crate::domain::{BodyKind, ErrorCode, NewEvent, Source, Timestamp};
 use crate::twilio::form::Form;
@@ -31,9 +32,14 @@ const NAMES_PASSED_OVER: [&str; 4] = ["response", "headers", "parameters", "docs
 /// The host of Twilio's own URLs, which are links to its documentation.
 const TWILIO: &str = "https://www.twilio.com/";
 
-/// The error in an event; `None` if it is another event, or does not have both a code and a URL.
+/// The error in an event; `None` if it is another event, or does not have both a code and a URL. Nor has it one
+/// if the account that signed it does not vouch for it.
 pub fn logged_error(event: &NewEvent) -> Option<LoggedError> {
-    if event.source != Source::Callback || event.body_kind() != Some(BodyKind::Json) {
+    let is_vouched_for = !event.notes.contains_key(note::SIGNED_BY);
+    if event.source != Source::Callback
+        || event.body_kind() != Some(BodyKind::Json)
+        || !is_vouched_for
+    {
         return None;
     }
     let object = TopLevel::parse(&event.body);
@@ -267,6 +273,12 @@ mod tests {
         assert_eq!(read(&json!([body])), None);
         let sent = NewEvent { source: Source::Send, ..event(&body) };
         assert_eq!(logged_error(&sent), None);
+        let notes = [("signed_by".to_owned(), "AC2".to_owned())].into();
+        assert_eq!(
+            logged_error(&NewEvent { notes, ..event(&body) }),
+            None,
+            "nobody vouches for it"
+        );
         assert!(logged_error(&event(&body)).is_some());
     }
 

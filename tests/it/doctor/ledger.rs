@@ -189,6 +189,20 @@ fn a_backup_succeeds_even_if_it_cannot_be_recorded() {
 }
 
 #[test]
+fn an_event_of_a_batch_is_a_callback_and_a_rechecked_one_is_older_than_it_seems() {
+    let with_note = |name: &str| {
+        let notes = [(name.to_owned(), "1".to_owned())].into();
+        let event = NewEvent { notes, ..seconds_ago(event(sent(&sid(1))), 3600) };
+        let page = examine(&Ledger::with_events(&[event]));
+        page.find("silence").map(|check| check["detail"].clone())
+    };
+    for name in ["batch", "index", "of", "before", "after", "signed_by"] {
+        assert_eq!(with_note(name).unwrap(), "the last callback was accepted 60 min ago", "{name}");
+    }
+    assert_eq!(with_note("rechecked_at"), None);
+}
+
+#[test]
 fn an_unusual_silence_is_a_failed_check() {
     // One callback every ten seconds around this time of the day, in each of the last days.
     let usual = (1..=2).rev().flat_map(|day| {

@@ -67,6 +67,24 @@ fn rejections_are_reported_with_their_most_frequent_reason() {
 }
 
 #[test]
+fn requests_of_event_streams_that_were_kept_whole_are_reported() {
+    let app = App::start();
+    assert!(examine_server(&app, &[]).find("batches").is_none());
+    for body in ["[1]", "[{}, 2]", "[]"] {
+        assert_eq!(app.receive_json("/event-streams", body).code, 200);
+    }
+
+    let page = examine_server(&app, &[]);
+
+    assert_eq!(page.outcome("batches"), "warn");
+    assert_eq!(
+        page.detail("batches"),
+        "3 requests of Event Streams since the server started could not be split into events (1 empty, 2 \
+         not_objects)"
+    );
+}
+
+#[test]
 fn a_server_that_is_not_ready_is_a_failed_check_even_with_quick() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
