@@ -5,7 +5,7 @@ pub mod arrivals;
 pub mod callback_counts;
 pub mod callbacks;
 mod clock;
-mod configuration;
+pub mod configuration;
 pub mod context;
 mod disk;
 pub mod figures;

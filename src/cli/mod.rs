@@ -25,6 +25,7 @@ mod restore;
 mod send;
 mod serve;
 mod simulate;
+mod streams;
 mod tail;
 mod verify;
 
@@ -100,6 +101,8 @@ enum Command {
     Quarantine(quarantine::Args),
     /// List the targets of forwarding, send failed events again, or skip some
     Forward(forward::Args),
+    /// Have Twilio send events by Event Streams, or check which it sends
+    Streams(streams::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// Print the OpenAPI document of the admin API
@@ -181,6 +184,7 @@ impl Cli {
             Command::Import(args) => import::run(args, &settings),
             Command::Quarantine(args) => quarantine::run(args, &settings),
             Command::Forward(args) => forward::run(args, &settings),
+            Command::Streams(args) => streams::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => packaging::openapi::run(),

@@ -65,6 +65,25 @@ impl Settings {
             .context("prepare to ask Twilio")
     }
 
+    /// Where Event Streams is: on the host that Twilio's own libraries make of the same region and edge,
+    /// `events` instead of `api`. Any other base URL, such as that of a proxy, is that of both.
+    pub fn event_streams_base_url(&self) -> Result<String> {
+        let base_url = self.twilio_base_url()?;
+        let of_twilio = base_url.strip_prefix("https://api.").filter(|rest| {
+            let host = rest.split(['/', ':']).next().unwrap_or_default();
+            host == "twilio.com" || host.ends_with(".twilio.com")
+        });
+        let of_twilio = of_twilio.map(|rest| format!("https://events.{rest}"));
+        Ok(of_twilio.unwrap_or(base_url))
+    }
+
+    /// A client of Event Streams, within limits.
+    pub fn event_streams_client(&self, limits: RequestLimits) -> Result<Client> {
+        self.warn_of_region();
+        Client::new(&self.event_streams_base_url()?, self.twilio_timeout()?, limits)
+            .context("prepare to ask Twilio")
+    }
+
     /// The credentials of each configured account and active subaccount, or of the named one alone.
     pub fn credentials(
         &self,

@@ -68,6 +68,6 @@ pub fn first_page(account_sid: &AccountSid, window: &SentWindow) -> String {
 }
 
 /// A path segment of a SID. A callback may contain any text as a SID, which must not lead to another path.
-fn in_path(sid: &str) -> String {
+pub(super) fn in_path(sid: &str) -> String {
     percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -1,11 +1,13 @@
 //! Client of Twilio's REST API: create, fetch and list messages
-//! (<https://www.twilio.com/docs/messaging/api/message-resource>), report feedback, and list accounts.
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>), report feedback, and list accounts;
+//! and of Event Streams.
 //!
 //! Every call blocks, has a timeout, and returns Twilio's response unchanged.
 
 mod accounts_page;
 mod client;
 mod error;
+pub mod event_streams;
 mod limits;
 mod messages;
 mod page;

@@ -26,6 +26,7 @@ mod send;
 mod shape;
 mod starting;
 mod store;
+mod streams;
 mod subaccounts;
 mod support;
 mod upgrading;

@@ -25,19 +25,14 @@ pub fn public(context: &CheckContext) -> Vec<Finding> {
 }
 
 fn of_url(url: &str) -> Finding {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => host,
-        _ => authority,
-    };
+    let host = host(url);
     if !is_reachable(host) {
         return Finding::warn(
             format!("{url}: Twilio cannot reach {host} over the internet"),
             "use the public host name of the proxy in front of the server",
         );
     }
-    if scheme.eq_ignore_ascii_case("https") {
+    if is_https(url) {
         return Finding::ok(url);
     }
     Finding::warn(
@@ -46,8 +41,23 @@ fn of_url(url: &str) -> Finding {
     )
 }
 
+/// True if the scheme of a URL is https.
+pub fn is_https(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// The host of a URL, without its port.
+pub fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    }
+}
+
 /// True if a host looks public. Nothing is looked up.
-fn is_reachable(host: &str) -> bool {
+pub fn is_reachable(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(v4)) => {

@@ -39,6 +39,11 @@ pub fn environment(path: &str) -> Vec<Variable> {
             let further = config::API_VARIABLES.map(Variable::from);
             account.into_iter().chain(of(&callbacks)).chain(of(&api)).chain(further).collect()
         }
+        "streams" | "streams setup" | "streams check" => {
+            let further = config::API_VARIABLES.map(Variable::from);
+            let urls = of(&[&config::PUBLIC_URL, &config::EVENT_STREAMS_PATH]);
+            account.into_iter().chain(urls).chain(of(&api)).chain(further).collect()
+        }
         "check-signature" | "simulate" => account.into(),
         "quarantine list" => of(&ledger).into_iter().chain(pager()).chain(terminal()).collect(),
         "quarantine show" | "quarantine recheck" => {

@@ -231,6 +231,21 @@ pub fn examples(path: &str) -> Vec<Example> {
         "forward forget" => {
             &[("A target that is no longer configured", "delivery-ledger forward forget orders")]
         }
+        "streams" => &[
+            ("What would be created at Twilio", "delivery-ledger streams setup"),
+            ("What is missing there", "delivery-ledger streams check"),
+        ],
+        "streams setup" => &[
+            (
+                "What would be created for a public URL",
+                "delivery-ledger streams setup --public-url https://hooks.example.com",
+            ),
+            ("Create what is missing", "delivery-ledger streams setup --yes"),
+        ],
+        "streams check" => &[(
+            "Of one of several accounts, for a script",
+            "delivery-ledger streams check --account-sid shop-eu --format json",
+        )],
         "check-signature" => &[
             (
                 "A request that was captured",

@@ -9,6 +9,7 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
         "check-signature" => Some("The signature is invalid."),
         "doctor" => Some("A check failed."),
         "simulate" => Some("A forged callback was acknowledged."),
+        "streams check" => Some("Twilio does not send every event type to this ledger."),
         "verify" => Some("There are findings."),
         _ => None,
     };

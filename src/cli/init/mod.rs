@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Outcome, UsageError, serve};
 use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::cli::common::terminal;
+use crate::cli::common::text::shell_quoted;
 use crate::config::{
     self, AUTH_TOKEN_FILE, DEFAULT_FILE, Flags, Settings, TemplateAccount, template,
 };
@@ -165,7 +166,7 @@ fn report(path: &Path, is_named: bool, chosen: &Chosen, token_path: &Path) -> Re
         writeln!(out, "  export TWILIO_AUTH_TOKEN_FILE=…")?;
     }
     let program = match is_named {
-        true => format!("delivery-ledger --config {}", quoted(path)),
+        true => format!("delivery-ledger --config {}", shell_quoted(&path.display().to_string())),
         false => "delivery-ledger".to_owned(),
     };
     writeln!(out, "\nNext:\n")?;
@@ -191,14 +192,4 @@ fn report(path: &Path, is_named: bool, chosen: &Chosen, token_path: &Path) -> Re
         }
     }
     Ok(())
-}
-
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }

@@ -1,15 +1,17 @@
-//! A fake of Twilio's Messages and Accounts APIs on 127.0.0.1. It checks every request against the published
-//! interface, fails as a test tells it to, and panics when dropped if a request was not valid.
+//! A fake of Twilio's Messages, Accounts and Event Streams APIs on 127.0.0.1. It checks every request against
+//! the published interface, fails as a test tells it to, and panics when dropped if a request was not valid.
 
+mod event_streams;
 mod messages;
 mod received;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use self::event_streams::EventStreams;
 pub use self::messages::resource;
 use self::messages::{create, feedback, list};
 use self::received::{ReceivedRequest, read};
@@ -28,6 +30,8 @@ pub const TEXT: &str = "the secret text";
 /// A way in which a request fails.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
+    /// The request does not fail; a later one does.
+    None,
     /// The request has no effect; the response has this code, and this Retry-After in seconds.
     Response(u16, Option<u32>),
     /// The request has no effect; the response has this HTTP code, and Twilio's error code and message.
@@ -60,6 +64,7 @@ struct State {
     made: Vec<Vec<(String, String)>>,
     feedback: Vec<(String, String)>,
     page_size: Option<usize>,
+    event_streams: BTreeMap<String, EventStreams>,
     lists_no_parent: bool,
     accounts: Vec<Subaccount>,
     delay: Duration,
@@ -229,7 +234,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
             body["next_page_uri"] = json!(format!("{}?{}", request.path, query.join("&")));
             answer(code, None, &body.to_string())
         }
-        None => {
+        Some(Fault::None) | None => {
             let (code, body) = execute(&request, state);
             answer(code, None, &body.to_string())
         }
@@ -259,6 +264,12 @@ fn execute(request: &ReceivedRequest, state: &Mutex<State>) -> (u16, Value) {
     }
     let base = format!("/2010-04-01/Accounts/{account}/Messages");
     let outcome = match (request.method.as_str(), request.path.strip_prefix(&base)) {
+        _ if request.path.starts_with("/v1/") => {
+            let page_size = state.page_size;
+            let streams = state.event_streams.entry(account.clone()).or_default();
+            streams.page_size = page_size;
+            event_streams::answer(request, &account, streams)
+        }
         ("POST", Some(".json")) => create(request, &mut state),
         ("GET", Some(".json")) => list(request, &state),
         ("POST", Some(rest)) if rest.ends_with("/Feedback.json") => {
