@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::domain::message::details::{Details, FeedbackOutcome};
 use crate::domain::message::kinds::EventKinds;
-use crate::domain::price::{Currency, Price};
+use crate::domain::price::{Amount, Currency, Price};
 
 /// The details that one message adds to its rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +61,13 @@ pub struct PriceSum {
     pub messages: i64,
     /// The sum of their prices, in billionths.
     pub billionths: i64,
+}
+
+impl PriceSum {
+    /// The sum of the prices.
+    pub fn amount(&self) -> Amount {
+        Amount::from_billionths(self.billionths)
+    }
 }
 
 impl ContributedDetails {

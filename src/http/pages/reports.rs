@@ -5,6 +5,7 @@
 mod chart;
 mod comparison;
 mod definitions;
+mod details;
 mod form;
 mod links;
 mod period;
@@ -24,6 +25,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use self::chart::Chart;
+use self::details::Detail;
 use self::form::{FilterChip, Group};
 use self::links::Links;
 use self::question::{Question, Show};
@@ -43,7 +45,7 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::report::output::mask_keys;
-use crate::report::{Report, ReportQuery};
+use crate::report::{Clock, Report, ReportQuery};
 use crate::wire::filter::MessageParameters;
 
 /// The zones that the form suggests; any other can be written.
@@ -75,6 +77,10 @@ struct ReportPage {
     scale: Scale,
     chart: Option<Chart>,
     definitions: Vec<(String, String)>,
+    /// The details that any message has.
+    details: Vec<&'static Detail>,
+    /// Whose times the report has; `None` if they are the ledger's.
+    clock: Option<String>,
     /// How long a scan took; `None` if the roll-ups sufficed.
     scanned_for: Option<Duration>,
 }
@@ -103,6 +109,7 @@ pub async fn reports(
     (filter.since, filter.until) = (Some(question.period.since), Some(question.period.until));
     let query = ReportQuery {
         filter,
+        clock: question.clock,
         zone: question.zone.clone(),
         compare: question.compared,
         error_codes: Arc::clone(&state.error_codes),
@@ -167,6 +174,8 @@ impl ReportPage {
             scale: cells.scale,
             chart: Chart::new(&question, &table, row, &links, &words),
             definitions: definitions::definitions(&question, &table, &words),
+            details: details::known(&table),
+            clock: details::sentence(&question, &report.total),
             scanned_for: None,
             sentence,
             table,

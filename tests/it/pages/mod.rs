@@ -11,6 +11,7 @@ mod login;
 mod message;
 mod messages;
 mod overview;
+mod report_details;
 mod reports;
 mod search;
 

@@ -1,10 +1,11 @@
 //! What the figures of a report mean, in a sentence each.
 
 use super::comparison::Compare;
+use super::details;
 use super::question::Question;
 use super::table::Table;
 use super::words::{Words, name};
-use crate::report::{Dimension, Period};
+use crate::report::{Clock, Dimension, Period};
 use crate::text::capitalised;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -17,7 +18,9 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
         "one account and message SID, counted once, at its current status".to_owned(),
     )];
     for by in &question.by {
-        list.extend(property(by, zone).map(|meaning| (capitalised(&name(by)), meaning)));
+        list.extend(
+            property(by, zone, question.clock).map(|meaning| (capitalised(&name(by)), meaning)),
+        );
     }
     list.extend(odd_steps(question, table, words).map(|odd| ("Clock changes".to_owned(), odd)));
     list.push((
@@ -51,28 +54,42 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
         "95 % of the messages with both reports took no longer than this from the first one of sent to the first one of delivered"
             .to_owned(),
     ));
-    list.push((
-        "Times".to_owned(),
-        "by the ledger’s clock: when a callback was received".to_owned(),
-    ));
+    list.push(("Times".to_owned(), details::times(question).to_owned()));
+    list.extend(
+        details::known(table)
+            .iter()
+            .map(|detail| (detail.name.to_owned(), detail.meaning.to_owned())),
+    );
     list.push((
         "Links".to_owned(),
-        "lead to the messages. A number has none if the list of messages has no such filter, such as one by weekday."
-            .to_owned(),
+        match question.clock {
+            Clock::Ledger => {
+                "lead to the messages. A number has none if the list of messages has no such filter, such as one by weekday."
+            }
+            Clock::Twilio => "there are none: the list of messages has no period by Twilio’s clock",
+        }
+        .to_owned(),
     ));
     list
 }
 
 /// The meaning of a property, unless its name says it.
-fn property(by: &Dimension, zone: &str) -> Option<String> {
+fn property(by: &Dimension, zone: &str, clock: Clock) -> Option<String> {
+    let when = match clock {
+        Clock::Ledger => "of the first callback received",
+        Clock::Twilio => "of the message’s beginning according to Twilio",
+    };
     Some(match by {
         Dimension::Week => {
-            format!("ISO week, from Monday on, of the first callback received, in {zone}")
+            format!("ISO week, from Monday on, {when}, in {zone}")
         }
         by if by.is_time() => {
-            format!("{} of the first callback received, in {zone}", name(by))
+            format!("{} {when}, in {zone}", name(by))
         }
         Dimension::Country => "where the number was assigned, not where the handset is".to_owned(),
+        Dimension::Carrier => {
+            "the network that carried the message, as Event Streams report it".to_owned()
+        }
         Dimension::Fault => {
             "who usually causes the error code: an opinion about the code, not a finding".to_owned()
         }

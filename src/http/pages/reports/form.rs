@@ -34,8 +34,8 @@ pub struct FilterChip {
 /// The properties that can be chosen, among them the present one.
 pub fn groups(tags: &[String], chosen: Option<&Dimension>) -> Vec<Group> {
     use Dimension::{
-        Account, Channel, Country, Day, ErrorCode, Fault, From, Hour, HourOfDay, MessagingService,
-        Month, Tag, Week, Weekday,
+        Account, Carrier, Channel, Country, Day, ErrorCode, Fault, From, Hour, HourOfDay,
+        MessagingService, Month, Tag, Week, Weekday,
     };
     let mut tags: Vec<_> = tags.iter().take(TAGS_MAX).cloned().map(Tag).collect();
     if let Some(tag @ Tag(_)) = chosen
@@ -54,7 +54,7 @@ pub fn groups(tags: &[String], chosen: Option<&Dimension>) -> Vec<Group> {
     };
     let all = [
         ("Time", vec![Hour, Day, Week, Month, Weekday, HourOfDay]),
-        ("Message", vec![Country, Channel, ErrorCode, Fault]),
+        ("Message", vec![Country, Channel, Carrier, ErrorCode, Fault]),
         ("Sender", vec![From, MessagingService, Account]),
         ("Tag", tags),
     ];

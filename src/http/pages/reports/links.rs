@@ -6,7 +6,7 @@ use super::question::Question;
 use super::table::Value;
 use crate::domain::message::tags::IndexedTags;
 use crate::http::pages::list::query::ListQuery;
-use crate::report::{Dimension, Period, RowKey};
+use crate::report::{Clock, Dimension, Period, RowKey};
 use crate::wire::mask;
 use crate::wire::parameters::TAG_PREFIX;
 
@@ -22,6 +22,10 @@ impl Links<'_> {
     /// The path and query of the messages of the report with these values of its properties and these further
     /// filters; `None` if no list can be filtered so.
     pub fn list(&self, values: &[(&Dimension, &Value)], more: &[(&str, &str)]) -> Option<String> {
+        // Lists know the arrival alone.
+        if self.question.clock != Clock::Ledger {
+            return None;
+        }
         let Period { mut since, mut until } = self.question.period;
         let mut filters = self.question.filters.clone();
         for (by, value) in values {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::comparison::Compare;
+use super::details;
 use super::question::Show;
 use super::sentence::{Fall, Level, Sentence, all_words, by_words};
 use super::table::COLUMNS_MAX;
@@ -12,7 +13,7 @@ use super::{ReportPage, SparkBar, form};
 use crate::domain::Timestamp;
 use crate::http::pages::frame::filters::{count_of, rate_of};
 use crate::http::pages::frame::range::with_query;
-use crate::report::{Dimension, Figures, Period};
+use crate::report::{Clock, Dimension, Figures, Period};
 use crate::text::capitalised;
 use crate::wire::parameters::TAG_PREFIX;
 
@@ -102,6 +103,7 @@ impl ReportPage {
             Show::Failures => "Failures",
             Show::Change => "Change of the delivery rate",
             Show::P95 => "Time from sent to delivered (p95)",
+            show => details::of_show(show).map_or("", |detail| detail.name),
         }
     }
 
@@ -194,6 +196,9 @@ impl ReportPage {
         let question = &self.question;
         let by: Vec<_> = question.by.iter().map(name).collect();
         let mut parts = vec![by.join(" by "), self.length(), question.zone.name().to_owned()];
+        if question.clock == Clock::Twilio {
+            parts.push("Twilio’s clock".to_owned());
+        }
         for (name, value) in &question.filters {
             parts.push(match name.strip_prefix(TAG_PREFIX) {
                 Some(tag) => format!("{tag}={value}"),
@@ -375,7 +380,8 @@ impl ReportPage {
                 Some(tag) => format!("the tag {tag}"),
                 None => format!("the filter {name}"),
             });
-        by.chain(filters).collect()
+        let clock = (self.question.clock == Clock::Twilio).then(|| "Twilio’s clock".to_owned());
+        clock.into_iter().chain(by).chain(filters).collect()
     }
 
     pub fn definitions(&self) -> &[(String, String)] {

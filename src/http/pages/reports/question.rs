@@ -14,7 +14,7 @@ use super::values::Values;
 use crate::domain::time::zone::Zone;
 use crate::domain::{Status, Timestamp};
 use crate::http::error::Problem;
-use crate::report::{Dimension, InvalidDimensions, Period};
+use crate::report::{Clock, Dimension, InvalidDimensions, Period};
 use crate::wire::parameters::{BadValue, TAG_PREFIX};
 
 /// The path of the page.
@@ -38,6 +38,12 @@ pub enum Show {
     Change,
     /// The 95th percentile of the time from sent to delivered.
     P95,
+    Segments,
+    Price,
+    /// The click rate.
+    Clicked,
+    /// The rate of confirmed messages.
+    Converted,
 }
 
 /// A question.
@@ -50,6 +56,7 @@ pub struct Question {
     /// The ends of the period as they were written; empty if they were not.
     pub since: String,
     pub until: String,
+    pub clock: Clock,
     pub zone: Zone,
     /// The zone as it was written; empty for the default.
     pub zone_written: String,
@@ -67,7 +74,16 @@ pub struct Question {
 
 impl Show {
     /// Every figure, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Rate, Self::Failures, Self::Change, Self::P95];
+    pub const ALL: [Self; 8] = [
+        Self::Rate,
+        Self::Failures,
+        Self::Change,
+        Self::P95,
+        Self::Segments,
+        Self::Price,
+        Self::Clicked,
+        Self::Converted,
+    ];
 
     /// The value of the parameter, and the name on the page.
     pub fn name(self) -> &'static str {
@@ -76,6 +92,10 @@ impl Show {
             Self::Failures => "failures",
             Self::Change => "change",
             Self::P95 => "p95",
+            Self::Segments => "segments",
+            Self::Price => "price",
+            Self::Clicked => "clicked",
+            Self::Converted => "converted",
         }
     }
 
@@ -102,6 +122,12 @@ impl Question {
             name => Zone::parse(name)
                 .map_err(|unknown| BadValue::new("time_zone", name, unknown.expected()))?,
         };
+        let clock = match values.take("clock") {
+            name if name.is_empty() => Clock::default(),
+            name => {
+                Clock::parse(&name).ok_or_else(|| BadValue::new("clock", &name, Clock::EXPECTED))?
+            }
+        };
         let (since, until) = (values.take("since"), values.take("until"));
         let period = period(&by, [&since, &until], now, &zone)?;
         let compare = Compare::parse(&values.take("compare"))?;
@@ -118,6 +144,7 @@ impl Question {
             filters: values.filters()?,
             since,
             until,
+            clock,
             zone,
             zone_written,
             period,
@@ -280,7 +307,8 @@ mod tests {
             ("compare=1h..2h", "exchange the two"),
             ("since=1h&until=2h", "exchange the two"),
             ("since=soon", "since `soon` is not a time"),
-            ("show=all", "show `all` is not one of rate, failures, change, p95"),
+            ("show=all", "show `all` is not one of rate, failures, change, p95, segments"),
+            ("clock=wall", "clock `wall` is not `ledger` or `twilio`"),
             ("skip=-1", "skip `-1` is not a number of columns"),
             ("to_prefix=ACME", "to_prefix `ACME` is not the first digits of a number"),
             ("tag=order", "tag `order` is not a name and a value"),

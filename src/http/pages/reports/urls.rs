@@ -8,7 +8,7 @@ use super::comparison::Compare;
 use super::question::{PATH, Question, Show};
 use crate::domain::Timestamp;
 use crate::http::pages::frame::range::with_query;
-use crate::report::{Dimension, Period};
+use crate::report::{Clock, Dimension, Period};
 use crate::wire::parameters::TAG_PREFIX;
 
 /// The filters that are true or false.
@@ -22,6 +22,7 @@ impl Question {
             ("by", Some(self.by_names())),
             ("since", text(&self.since)),
             ("until", text(&self.until)),
+            ("clock", self.other_clock().map(str::to_owned)),
             ("time_zone", text(&self.zone_written)),
             ("compare", text(self.compare.name()).filter(|_| self.compare != Compare::Previous)),
             ("show", self.show.map(|show| show.name().to_owned())),
@@ -77,6 +78,7 @@ impl Question {
         let Period { since, until } = self.period;
         let written = |time| self.written(time);
         let mut own = vec![("by", by), ("since", written(since)), ("until", written(until))];
+        own.extend(self.other_clock().map(|clock| ("clock", clock.to_owned())));
         own.push(("time_zone", self.zone.name().to_owned()));
         let compared = |Period { since, until }| {
             ("compare", format!("{}..{}", written(since), written(until)))
@@ -98,6 +100,9 @@ impl Question {
         if !self.until.is_empty() {
             flag("until", &self.written(self.period.until));
         }
+        if let Some(clock) = self.other_clock() {
+            flag("clock", clock);
+        }
         flag("time-zone", self.zone.name());
         if let Some(Period { since, until }) = self.compared {
             flag("compare", &format!("{}..{}", self.written(since), self.written(until)));
@@ -109,6 +114,11 @@ impl Question {
             }
         }
         command
+    }
+
+    /// The name of the clock, unless it is the ledger's.
+    fn other_clock(&self) -> Option<&'static str> {
+        (self.clock != Clock::Ledger).then(|| self.clock.name())
     }
 
     /// A time as clocks of the zone show it, as short as possible.

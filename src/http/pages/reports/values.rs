@@ -9,8 +9,19 @@ use crate::wire::filter::tag_filter;
 use crate::wire::parameters::{self, BadValue, TAG_PREFIX};
 
 /// The parameters that are no filters.
-const OWN: [&str; 10] =
-    ["by", "since", "until", "time_zone", "compare", "tag", "to_prefix", "show", "row", "skip"];
+const OWN: [&str; 11] = [
+    "by",
+    "since",
+    "until",
+    "clock",
+    "time_zone",
+    "compare",
+    "tag",
+    "to_prefix",
+    "show",
+    "row",
+    "skip",
+];
 
 /// The values of a query: each name once, but both properties as `by`. Empty ones are left out.
 pub struct Values {

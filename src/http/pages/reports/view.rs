@@ -1,5 +1,6 @@
 //! The cells of a report's table as the page shows them.
 
+use super::details::{self, Detail};
 use super::links::Links;
 use super::question::{Question, Show};
 use super::table::{Pair, Table, TableRow, Value};
@@ -74,7 +75,7 @@ pub struct Change {
 }
 
 /// The figures of a row that has no columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Single {
     pub failed: i64,
     /// The list of those; there is one if they have one status.
@@ -82,6 +83,8 @@ pub struct Single {
     pub open: i64,
     pub open_target: Option<String>,
     pub p95: String,
+    /// The figures of the details that are known.
+    pub details: Vec<(&'static Detail, String)>,
 }
 
 impl<'a> Cells<'a> {
@@ -146,6 +149,10 @@ impl<'a> Cells<'a> {
                     .list(values, &[("open", "true")])
                     .filter(|_| now.open() > 0),
                 p95: p95(now),
+                details: details::known(table)
+                    .into_iter()
+                    .map(|detail| (detail, (detail.figure)(now)))
+                    .collect(),
             },
             choose: None,
             is_chosen: false,
@@ -177,6 +184,7 @@ impl<'a> Cells<'a> {
             Show::Rate => rate_of(now.delivery_rate()),
             Show::Change if is_few => "-".to_owned(),
             Show::Change => points_between(now, before),
+            show => details::of_show(show).map_or(String::new(), |detail| (detail.figure)(now)),
         };
         let bar = match self.scale {
             Scale::Share(scale) => {
@@ -190,7 +198,8 @@ impl<'a> Cells<'a> {
         };
         Cell {
             figure,
-            is_worse: show != Show::P95 && self.is_worse(now, before),
+            is_worse: matches!(show, Show::Rate | Show::Failures | Show::Change)
+                && self.is_worse(now, before),
             is_few: is_few && matches!(show, Show::Rate | Show::Change),
             bar,
             messages,

@@ -142,6 +142,7 @@ impl Words<'_> {
             Dimension::From => format!("from {text}"),
             Dimension::MessagingService => format!("of service {text}"),
             Dimension::Account => format!("of account {text}"),
+            Dimension::Carrier => format!("carried by {text}"),
             Dimension::Weekday => format!("on {text}s"),
             Dimension::HourOfDay => format!("between {text} and {}", &text.replace(":00", ":59")),
             Dimension::Tag(tag) => format!("with {tag}={text}"),
