@@ -191,17 +191,23 @@ fn received_at(message: &wire::Message, zone: &Zone) -> Cell {
     Timestamp::parse(text).map_or_else(|| Cell::text(text), |at| Cell::time(at, zone))
 }
 
-/// The error, what is unusual, and the tags.
+/// The error, what is unusual, clicks and feedback, and the tags.
 fn details(message: &wire::Message) -> String {
     let error = message.error_code.map(|code| {
         format!("{code} {}", printable(message.error_title.as_deref().unwrap_or_default()))
     });
     let conflict = message.conflict.then(|| "in conflict".to_owned());
     let labels = message.labels.iter().map(ToString::to_string);
+    let clicks = match message.clicks {
+        0 => None,
+        1 => Some("1 click".to_owned()),
+        clicks => Some(format!("{clicks} clicks")),
+    };
+    let feedback = message.feedback.map(|outcome| format!("feedback {outcome}"));
     let tags = message.tags.iter().flat_map(|(name, values)| {
         values.iter().map(move |value| printable(&format!("{name}={value}")).into_owned())
     });
-    let parts = error.into_iter().chain(conflict).chain(labels);
+    let parts = error.into_iter().chain(conflict).chain(labels).chain(clicks).chain(feedback);
     let tags = tags.collect::<Vec<_>>().join(" ");
     let parts: Vec<_> = parts.chain(Some(tags).filter(|tags| !tags.is_empty())).collect();
     parts.join("; ")

@@ -51,6 +51,7 @@ pub fn of_event(
     change: StatusChange,
 ) -> String {
     let change = match change {
+        StatusChange::First(None) => "first event; status unknown".to_owned(),
         StatusChange::First(after) => format!("first event; {}", status_name(after)),
         StatusChange::Unchanged(status) => format!("stays {}", status_name(status)),
         StatusChange::Changed { before, after } => {
@@ -74,7 +75,7 @@ pub fn of_event(
 
 /// The outcome that the sender reported, in words.
 fn feedback(reported: &StatusReported) -> &'static str {
-    match reported.details.as_ref().and_then(|details| details.feedback) {
+    match reported.feedback() {
         Some(FeedbackOutcome::Confirmed) => {
             "the sender confirmed that the message served its purpose"
         }

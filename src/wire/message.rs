@@ -196,7 +196,7 @@ pub struct TimelineEntry {
 }
 
 /// A click on a link of a message.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClickEntry {
     /// The link.
     pub link: Option<String>,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
-import { Ledger, sid } from "./support/ledger.mjs";
+import { ACCOUNT, Ledger, sid } from "./support/ledger.mjs";
 
 const IN_CONFLICT = ["queued", "undelivered", "sent", "delivered", "delivered", "new-in-2027"];
 
@@ -14,6 +14,9 @@ const STATES = {
   "as of": `/messages/${sid(1)}?as_of_position=2`,
   happened: `/messages/${sid(1)}?order=happened`,
   whatsapp: `/messages/${sid(2)}`,
+  clicked: `/messages/${sid(3)}`,
+  "click open": `/messages/${sid(3)}?open=12`,
+  "only clicked": `/messages/${sid(4)}`,
 };
 
 let browser;
@@ -24,6 +27,7 @@ before(async () => {
   ledger = await Ledger.start();
   await ledger.receiveStatuses(1, IN_CONFLICT, { query: "?campaign=spring&order=17" });
   await ledger.receiveStatuses(2, ["read", "sent"], { To: "whatsapp:+4915112345678", From: "whatsapp:+14155550100" });
+  await receiveTheStoryOfAClick();
   await ledger.caughtUp();
 });
 
@@ -31,6 +35,25 @@ after(async () => {
   await browser?.close();
   await ledger?.remove();
 });
+
+/** Message 3 is delivered, previewed and clicked on; of message 4 only a click is known. */
+async function receiveTheStoryOfAClick() {
+  const type = (status) => `com.twilio.messaging.message.${status}`;
+  const data = { accountSid: ACCOUNT, messageSid: sid(3), from: "+15017122661", to: "+15558675310" };
+  for (const [status, time] of [["sent", "2026-11-25T14:31:05.120Z"], ["delivered", "2026-11-25T14:31:07.300Z"]]) {
+    const further = { messageStatus: status.toUpperCase(), timestamp: time, numberOfSegments: "2", mcc: "310", mnc: "260" };
+    await ledger.receiveJson({ specversion: "1.0", type: type(status), id: status, time, data: { ...data, ...further } });
+  }
+  const link = "https://shop.example/spring?campaign=spring-sale-2026&order=17&utm_source=sms";
+  const phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1";
+  for (const [number, user_agent, click_time] of [
+    [3, "WhatsApp/2.24.10.85 A", "2026-11-25T14:31:08Z"],
+    [3, phone, "2026-11-25T14:35:41Z"],
+    [4, phone, "2026-11-25T14:36:00Z"],
+  ]) {
+    await ledger.receiveJson({ event_type: "click", sms_sid: sid(number), account_sid: ACCOUNT, link, click_time, user_agent });
+  }
+}
 
 for (const [name, target] of Object.entries(STATES)) {
   for (const width of WIDTHS) {

@@ -1,5 +1,6 @@
 //! `audit`: one message, from its first event to its current status.
 
+mod details;
 mod lookup;
 
 use std::io::Write;
@@ -16,6 +17,7 @@ use crate::cli::common::text::{number, position};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::lifecycle::Counts;
+use crate::domain::message::status_reported::Label;
 use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
@@ -141,19 +143,22 @@ pub fn for_people(
     zone: &Zone,
     screen_columns: Option<usize>,
 ) -> Styled {
-    let mut text = summary(message, folded.lifecycle.evidence.is_open());
+    let mut text = summary(message, folded.lifecycle.evidence.is_open(), zone);
     text.push(&format!("\n{}\n\n", explanation::why(&folded.lifecycle.evidence).join("\n")));
     text.append(&timeline(folded, zone, screen_columns));
     text
 }
 
-fn summary(message: &wire::Message, is_open: bool) -> Styled {
+fn summary(message: &wire::Message, is_open: bool, zone: &Zone) -> Styled {
     let or_dash = |text: &Option<String>| printable(text.as_deref().unwrap_or("-")).into_owned();
     let mut marks = vec![match (message.terminal, message.settled) {
         (true, _) => "terminal",
         (false, true) => "settled",
         (false, false) if is_open => "open",
-        (false, false) => "not an outbound message",
+        (false, false) if message.labels.contains(&Label::Inbound.name()) => {
+            "not an outbound message"
+        }
+        (false, false) => "no status reported",
     }];
     marks.extend(message.conflict.then_some("in conflict"));
     marks.extend(message.labels.iter().copied());
@@ -187,6 +192,7 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
     if !message.tags.is_empty() {
         rows.push(("tags", tags(message)));
     }
+    rows.extend(details::rows(message, zone));
     rows.push((
         "events",
         format!("{events}: {late} late, {duplicates} duplicate, {unrecognised} unrecognised"),
@@ -220,28 +226,35 @@ fn tags(message: &wire::Message) -> String {
 }
 
 fn timeline(folded: &Folded, zone: &Zone, screen_columns: Option<usize>) -> Styled {
-    let mut rows = Table::new([
+    let has_both_clocks =
+        folded.timeline.iter().any(|entry| entry.reported.occurred_at().is_some());
+    let mut columns = vec![
         Column::right("position").short_heading("pos"),
         Column::time("received", zone),
         Column::right("after"),
-        Column::left("source"),
-        Column::left("status"),
-        Column::left("effect"),
-        Column::prose("details"),
-    ]);
+    ];
+    columns.extend(has_both_clocks.then(|| Column::time("happened", zone)));
+    columns.extend(["source", "status", "effect"].map(Column::left));
+    columns.push(Column::prose("details"));
+    let mut rows = Table::new(columns);
     let start = folded.timeline.first().map(|entry| entry.event.received_at);
     for entry in &folded.timeline {
         let word = entry.reported.status.map(Status::name);
         let word = word.or(entry.reported.unrecognised.as_deref());
-        rows.row([
+        let happened = entry.reported.occurred_at().map(|at| Cell::time(at, zone));
+        let mut cells = vec![
             Cell::number(entry.event.position),
             Cell::time(entry.event.received_at, zone),
             Cell::text(elapsed(start, entry.event.received_at)),
+        ];
+        cells.extend(has_both_clocks.then(|| happened.unwrap_or_else(|| Cell::text("-"))));
+        cells.extend([
             Cell::text(entry.event.source.name()),
             Cell::status(word.unwrap_or("-")),
             Cell::effect(entry.effect),
             Cell::text(details(entry)),
         ]);
+        rows.row(cells);
     }
     rows.fit(screen_columns)
 }
@@ -256,7 +269,11 @@ fn elapsed(start: Option<Timestamp>, at: Timestamp) -> String {
     }
 }
 
+/// The effect of an event in words, and the link if it is a click.
 fn details(entry: &Entry) -> String {
     let Entry { event, reported, effect, change } = entry;
-    printable(&explanation::of_event(event, reported, *effect, *change)).into_owned()
+    let explained = explanation::of_event(event, reported, *effect, *change);
+    let link = reported.click().and_then(|click| click.link.as_deref());
+    let parts: Vec<_> = [Some(explained.as_str()), link].into_iter().flatten().collect();
+    printable(&parts.join("; ")).into_owned()
 }

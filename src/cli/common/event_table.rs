@@ -3,7 +3,7 @@
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::domain::account_names::AccountNames;
 use crate::domain::time::zone::Zone;
-use crate::domain::{Effect, ErrorCodes, RecordedEvent, Status};
+use crate::domain::{Effect, ErrorCodes, RecordedEvent, Status, StatusReported};
 use crate::twilio::callback::ParsedCallback;
 
 /// The status that an event reports, known or not.
@@ -41,7 +41,7 @@ pub fn table(optional: Optional, zone: &Zone) -> Table {
     if optional.answer {
         columns.push(Column::left("forwarded").expect(13, 13));
     }
-    columns.push(Column::prose("error").expect(40, 40));
+    columns.push(Column::prose("details").expect(40, 40));
     Table::new(columns)
 }
 
@@ -56,8 +56,6 @@ pub fn cells(
 ) -> Vec<Cell> {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-    let code = reported.and_then(|reported| reported.error_code);
-    let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
     let mut cells = vec![
         Cell::number(event.position),
         Cell::time(event.received_at, zone),
@@ -71,8 +69,20 @@ pub fn cells(
         let sid = or_dash(reading.account_sid.as_deref());
         cells.push(account_names.name(&sid).map_or_else(|| Cell::sid(&sid), Cell::text));
     }
-    cells.push(Cell::text(error.unwrap_or_default()));
+    cells.push(Cell::text(reported.map_or(String::new(), |it| details(it, error_codes))));
     cells
+}
+
+/// The error; of a click its link, and of feedback its outcome.
+fn details(reported: &StatusReported, error_codes: &ErrorCodes) -> String {
+    let error =
+        reported.error_code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
+    let click = reported.click().map(|click| {
+        let by = if click.click.is_preview { "likely preview of" } else { "click on" };
+        format!("{by} {}", click.link.as_deref().unwrap_or("a link"))
+    });
+    let feedback = reported.feedback().map(|outcome| format!("feedback {}", outcome.name()));
+    [error, click, feedback].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Adds the answer to an event to its cells, for the column before the last one.

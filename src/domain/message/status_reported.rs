@@ -2,7 +2,8 @@
 
 use smol_str::SmolStr;
 
-use crate::domain::message::details::ReportedDetails;
+use crate::domain::message::click::ReportedClick;
+use crate::domain::message::details::{FeedbackOutcome, ReportedDetails};
 use crate::domain::message::event_ref::Subject;
 use crate::domain::message::tags::Tags;
 use crate::domain::{ErrorCode, Status, Timestamp};
@@ -48,6 +49,16 @@ impl StatusReported {
             Some(ReportedDetails { feedback: Some(_), .. }) => Subject::Feedback,
             _ => Subject::Status,
         }
+    }
+
+    /// The click on one of its links; `None` if the event is none.
+    pub fn click(&self) -> Option<&ReportedClick> {
+        self.details.as_ref()?.click.as_ref()
+    }
+
+    /// The outcome that the sender reported; `None` if the event is no feedback.
+    pub fn feedback(&self) -> Option<FeedbackOutcome> {
+        self.details.as_ref()?.feedback
     }
 
     /// The id of the CloudEvent; `None` if the event is none.

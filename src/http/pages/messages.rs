@@ -12,7 +12,7 @@ use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
 use super::list::counts::{Counts, HourCount};
 use super::list::query::{Columns, EITHER, ListQuery};
-use super::list::row::Row;
+use super::list::row::{Known, Row};
 use super::search;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::Hour;
@@ -123,7 +123,14 @@ impl MessagesPage {
     /// The number of columns, which the heading of a day spans.
     fn columns_shown(&self) -> usize {
         let Columns { tags, events, sid } = self.query.columns();
-        COLUMNS_ALWAYS + [tags, events, sid].into_iter().filter(|shown| *shown).count()
+        let Known { clicks, segments, price } = self.known();
+        let optional = [tags, events, sid, clicks, segments, price];
+        COLUMNS_ALWAYS + optional.into_iter().filter(|shown| *shown).count()
+    }
+
+    /// The columns of clicks, segments and price that have something to show.
+    fn known(&self) -> Known {
+        Known::new(&self.rows)
     }
 
     /// The path and query of the messages of this list with an error code.

@@ -95,7 +95,7 @@ pub fn message(message: Message) -> Message {
     let entry = |entry: TimelineEntry| TimelineEntry {
         status: entry.status.map(word),
         click: entry.click.map(|click| ClickEntry {
-            link: click.link.map(word),
+            link: click.link.map(|link| url(&link, &known)),
             user_agent: click.user_agent.map(word),
             ..click
         }),

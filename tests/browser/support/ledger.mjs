@@ -1,7 +1,7 @@
 // A server process with its own ledger, and signed callbacks to it.
 
 import { execFileSync, spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -100,6 +100,20 @@ export class Ledger {
       method: "POST",
       headers: { "X-Twilio-Signature": createHmac("sha1", AUTH_TOKEN).update(text).digest("base64") },
       body: new URLSearchParams(all),
+    });
+    if (response.status !== 200) throw new Error(`the callback was answered ${response.status}`);
+  }
+
+  /** Receives a callback with this JSON, signed as Twilio signs it. */
+  async receiveJson(content) {
+    const body = JSON.stringify(content);
+    const target = `${CALLBACK_PATH}?bodySHA256=${createHash("sha256").update(body).digest("hex")}`;
+    const signature = createHmac("sha1", AUTH_TOKEN).update(PUBLIC_URL + target).digest("base64");
+    const origin = this.callbacks.replace(/\/message-status.*$/, "");
+    const response = await fetch(origin + target, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Twilio-Signature": signature },
+      body,
     });
     if (response.status !== 200) throw new Error(`the callback was answered ${response.status}`);
   }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{eventful, json_of, run, stderr, stdout};
 use crate::support::events::{event, one_a_second, resource, with_query};
 use crate::support::ledger::Ledger;
+use crate::support::whole_story::{LINK, whole_story};
 use crate::support::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, sent, sid, status};
 
 const URL: &str = "https://hooks.example.com/message-status";
@@ -273,5 +274,54 @@ fn audit_escapes_control_characters_of_a_callback() {
         assert_no_control_characters(&stderr(&output));
         let text = stdout(&output) + &stderr(&output);
         assert!(text.contains(r"\u{1b}[2J"), "{text}");
+    }
+}
+
+#[test]
+fn audit_shows_both_clocks_clicks_feedback_and_what_else_is_known() {
+    let ledger = Ledger::with_events(&whole_story());
+    let shown = run(&ledger, &["audit", &sid(1)]).replace(LINK, "LINK");
+    let expected = [
+        "began    2026-01-02T03:04:04.500000Z (by Twilio's clock)
+details  2 segments, price -0.0158 USD, carrier T-Mobile (MCC 310, MNC 260)
+clicks   1, first 2026-01-02T03:04:08.250000Z, 1 likely preview besides
+feedback confirmed
+events   7: 0 late, 1 duplicate, 0 unrecognised
+",
+        "
+position  received at (UTC)            after  happened at (UTC)            source     status     effect     details
+       1  2026-01-02T03:04:05.000000Z   0 ms  -                            callback   sent       advanced   first event; sent
+       2  2026-01-02T03:04:06.000000Z  1.0 s  2026-01-02T03:04:04.500000Z  callback   delivered  advanced   sent -> delivered
+       3  2026-01-02T03:04:07.000000Z  2.0 s  -                            reconcile  delivered  confirmed  stays delivered
+       4  2026-01-02T03:04:08.000000Z  3.0 s  2026-01-02T03:04:01.000000Z  callback   -          click      a click on a link; stays delivered; probably a program that follows links, and no person; LINK
+       5  2026-01-02T03:04:09.000000Z  4.0 s  2026-01-02T03:04:08.250000Z  callback   -          click      a click on a link; stays delivered; LINK
+       6  2026-01-02T03:04:10.000000Z  5.0 s  2026-01-02T03:04:08.250000Z  callback   -          duplicate  the same as position 5; stays delivered; LINK
+       7  2026-01-02T03:04:11.000000Z  6.0 s  -                            send       -          feedback   the sender confirmed that the message served its purpose; stays delivered
+",
+    ];
+    for part in expected {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
+
+#[test]
+fn of_a_message_with_clicks_alone_audit_says_that_no_status_was_reported() {
+    let ledger = Ledger::with_events(&whole_story());
+    let shown = run(&ledger, &["audit", &sid(2)]);
+    assert!(shown.contains("unknown (no status reported)\n"), "{shown}");
+    assert!(shown.contains("a click on a link; first event; status unknown; https"), "{shown}");
+    assert!(!shown.contains("feedback") && !shown.contains("segment"), "{shown}");
+}
+
+#[test]
+fn lists_of_messages_and_events_show_clicks_and_feedback() {
+    let ledger = Ledger::with_events(&whole_story());
+    let messages = run(&ledger, &["messages"]);
+    assert!(messages.contains("1 click; feedback confirmed\n"), "{messages}");
+    let events = run(&ledger, &["tail", "--after", "3", "--no-follow"]).replace(LINK, "LINK");
+    let details =
+        ["likely preview of LINK", "click on LINK", "click on LINK", "feedback confirmed"];
+    for (line, details) in events.lines().skip(1).zip(details) {
+        assert!(line.ends_with(details), "{events}");
     }
 }

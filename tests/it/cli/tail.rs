@@ -25,7 +25,7 @@ fn tail_prints_a_heading_and_one_line_per_event() {
     let (code, out, err) = ended(&ledger, &["tail", "--after", "0", "--no-follow"]);
 
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    let expected = " position  received at (UTC)            status               effect        message                             from                   to                     error
+    let expected = " position  received at (UTC)            status               effect        message                             from                   to                     details
         1  2026-01-02T03:04:05.000000Z  sent                 advanced      SM00000000000000000000000000000001  +15017250604           +15558675310
         2  2026-01-02T03:04:06.000000Z  failed               advanced      SM00000000000000000000000000000001  +15017250604           +15558675310           30003 Unreachable destination handset
         3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  unrecognised  SM1                                 +15017250604           whatsapp:+1

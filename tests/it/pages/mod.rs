@@ -1,5 +1,6 @@
 //! The pages: what they show, fetched as a browser does, without a script.
 
+mod details;
 mod error;
 mod errors;
 mod exports;

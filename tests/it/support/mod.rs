@@ -10,6 +10,7 @@ pub mod ledger;
 mod sign;
 pub mod terminal;
 pub mod twilio;
+pub mod whole_story;
 
 pub use app::{App, Command, OTHER_TOKEN};
 pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};

@@ -169,7 +169,12 @@ pub fn fraction(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
 /// A time alone: `25 Nov 14:31:07`.
 #[askama::filter_fn]
 pub fn moment(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
-    Ok(written(time.value(), "%-d %b %H:%M:%S"))
+    Ok(moment_of(time.value()))
+}
+
+/// A time alone, outside of a template.
+pub fn moment_of(time: Timestamp) -> String {
+    written(time, "%-d %b %H:%M:%S")
 }
 
 /// A day: `Wednesday 25 November 2026`.

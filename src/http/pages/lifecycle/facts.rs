@@ -1,12 +1,15 @@
 //! The facts next to the timeline: what support asks for, when each status was reported, and the proof of the
 //! event that decides.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::details::{Detail, details};
 use super::raw::{Verification, digest};
-use super::reason::words;
+use super::reason::{is_callback, words};
 use super::timeline::Timeline;
 use crate::domain::error_code::Responsibility;
 use crate::domain::hash::hex;
-use crate::domain::{ErrorCode, ErrorCodes, Position, Source, Timestamp};
+use crate::domain::{ErrorCode, ErrorCodes, Position, Timestamp};
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::pages::list::row::OPEN_FOR_MICROS;
@@ -28,6 +31,10 @@ pub struct Facts {
     pub received: String,
     /// Whether anything further is expected.
     pub outcome: &'static str,
+    /// True if some of them came by Event Streams.
+    pub has_stream: bool,
+    /// What is known of it besides its status.
+    pub details: Vec<Detail>,
     /// The position of the event that decides; `None` if no status is known.
     pub deciding: Option<Position>,
     /// When each status was first reported, in lifecycle order.
@@ -37,7 +44,10 @@ pub struct Facts {
 /// A status, when it was first reported, and by which events.
 pub struct Happened {
     pub status: &'static str,
-    pub received_at: Timestamp,
+    /// `None` if only Twilio’s time of it is known.
+    pub received_at: Option<Timestamp>,
+    /// When it was reached according to Twilio, if that is known.
+    pub occurred_at: Option<Timestamp>,
     /// Their places in the order of arrival.
     pub arrived: String,
 }
@@ -68,16 +78,7 @@ impl Facts {
         let Folded { lifecycle, timeline: entries, .. } = timeline.counted.message;
         let evidence = &lifecycle.evidence;
         let age = now.micros().saturating_sub(lifecycle.first_received_at.micros());
-        let all_callbacks = entries.iter().all(|entry| entry.event.source == Source::Callback);
-        let happened = evidence.status_times.iter().map(|(status, received_at)| {
-            let by = entries.iter().filter(|entry| entry.reported.status == Some(status));
-            let numbers = by.map(|entry| timeline.number(entry.event.position).to_string());
-            Happened {
-                status: status.name(),
-                received_at,
-                arrived: numbers.collect::<Vec<_>>().join(", "),
-            }
-        });
+        let all_callbacks = entries.iter().all(is_callback);
         let deciding = evidence.deciding.as_ref().filter(|deciding| deciding.status.is_some());
         Self {
             status: capitalised(&evidence.status().map_or("unknown".to_owned(), words)),
@@ -91,12 +92,34 @@ impl Facts {
                 () if evidence.kinds.is_inbound() => "nothing is expected of an inbound message",
                 () if evidence.is_terminal() => "yes: terminal, settled",
                 () if evidence.is_settled() => "settled; it may still become read",
+                () if !evidence.is_open() => "no status was received",
                 () => "no: the outcome is not known yet",
             },
+            has_stream: entries.iter().any(|entry| entry.reported.cloud_event_id().is_some()),
+            details: details(message),
             deciding: deciding.map(|deciding| deciding.position),
-            happened: happened.collect(),
+            happened: happened(timeline),
         }
     }
+}
+
+/// When each status was first received, and when it was reached according to Twilio.
+fn happened(timeline: &Timeline<'_>) -> Vec<Happened> {
+    let Folded { lifecycle, timeline: entries, .. } = timeline.counted.message;
+    let received: BTreeMap<_, _> = lifecycle.evidence.status_times.iter().collect();
+    let occurred: BTreeMap<_, _> = lifecycle.evidence.details.occurred_times().collect();
+    let statuses: BTreeSet<_> = received.keys().chain(occurred.keys()).copied().collect();
+    let happened = statuses.into_iter().map(|status| {
+        let by = entries.iter().filter(|entry| entry.reported.status == Some(status));
+        let numbers = by.map(|entry| timeline.number(entry.event.position).to_string());
+        Happened {
+            status: status.name(),
+            received_at: received.get(&status).copied(),
+            occurred_at: occurred.get(&status).copied(),
+            arrived: numbers.collect::<Vec<_>>().join(", "),
+        }
+    });
+    happened.collect()
 }
 
 impl Proof {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::channel::has_read_receipts;
+use crate::domain::message::event_ref::Subject;
 use crate::domain::{Effect, Status};
 use crate::projection::fold::{Entry, Folded};
 
@@ -68,7 +69,7 @@ impl Lane {
 impl Lanes {
     /// The lanes of a message: the usual ones, and every status that was reported.
     pub fn new(message: &Folded) -> Self {
-        let reported: BTreeSet<_> = message.timeline.iter().map(|at| at.reported.status).collect();
+        let reported: BTreeSet<_> = message.timeline.iter().filter_map(lane_of).collect();
         let usual = USUAL.into_iter().map(Some);
         let read = has_read_receipts(message.lifecycle.evidence.channel());
         let read = read.then_some(Some(Status::Read));
@@ -118,6 +119,11 @@ impl Lanes {
         self.0.iter().position(|lane| lane.status == status)
     }
 
+    /// The place of what an event reports; `None` for a click and feedback, which are no status.
+    fn place_of(&self, event: &Entry) -> Option<usize> {
+        self.place(lane_of(event)?)
+    }
+
     /// The place of a status that the line may be in: it is in none as long as no status is known.
     fn line_place(&self, status: Option<Status>) -> Option<usize> {
         status.and_then(|status| self.place(Some(status)))
@@ -146,7 +152,7 @@ impl Lanes {
     /// The row of an event that is not counted.
     pub fn later(&self, event: &Entry) -> GraphRow {
         let node = |place| Node { lane: place + 1, tone: "none", symbol: "n-later".to_owned() };
-        let place = self.place(event.reported.status);
+        let place = self.place_of(event);
         GraphRow { lines: self.lines().collect(), node: place.map(node) }
     }
 
@@ -169,7 +175,7 @@ impl Lanes {
 
     /// The lines from an event that did not advance the message to the line of its status.
     fn connection(&self, event: &Entry, line: Option<usize>) -> Vec<Line> {
-        let ends = self.place(event.reported.status).zip(line);
+        let ends = self.place_of(event).zip(line);
         let Some((node, line)) = ends.filter(|(node, line)| node != line) else { return vec![] };
         let x = [node.min(line), node.max(line)].map(|place| self.centre(place));
         match event.effect {
@@ -189,7 +195,7 @@ impl Lanes {
             let Effect::Duplicate(original) = event.effect else { continue };
             let begin = events.iter().position(|event| event.event.position == original);
             let Some(begin) = begin.filter(|begin| *begin <= at && *begin < end) else { continue };
-            let Some(place) = self.place(event.reported.status) else { continue };
+            let Some(place) = self.place_of(event) else { continue };
             let top = if begin == at { MIDDLE } else { 0.0 };
             let bottom = if end == at { MIDDLE } else { 100.0 };
             let line = Line::upright("same", self.centre(place), [top, bottom]);
@@ -202,7 +208,7 @@ impl Lanes {
 
     fn node(&self, event: &Entry) -> Option<Node> {
         let status = event.reported.status;
-        let place = self.place(status)?;
+        let place = self.place_of(event)?;
         let (tone, symbol) = match event.effect {
             Effect::Advanced => {
                 let status = status?;
@@ -234,6 +240,11 @@ impl Line {
         let [y1, y2] = self.y;
         [x1, x2, y1, y2].map(|share| format!("{share:.2}%"))
     }
+}
+
+/// The lane of what an event reports; `None` if it reports a click or feedback.
+fn lane_of(event: &Entry) -> Option<Option<Status>> {
+    (event.reported.subject() == Subject::Status).then_some(event.reported.status)
 }
 
 /// The class with the tone of a status.

@@ -1,5 +1,6 @@
 //! The reason for the status of a message as prose that links to the events it refers to.
 
+use crate::domain::message::event_ref::Subject;
 use crate::domain::{ErrorCodes, Position, Rule, Source, Status};
 use crate::projection::fold::{Entry, Folded};
 
@@ -26,13 +27,17 @@ pub enum Part {
 pub fn reason(message: &Folded, error_codes: &ErrorCodes) -> Vec<Part> {
     let evidence = &message.lifecycle.evidence;
     let Some(status) = evidence.status() else {
-        return vec![Part::Text(
-            match evidence.kinds.is_inbound() {
-                true => "Every status is one of an inbound message, so nothing is expected of it.",
-                false => "No known status was received.",
+        let of_others = |at: &Entry| at.reported.subject() != Subject::Status;
+        let text = match () {
+            () if evidence.kinds.is_inbound() => {
+                "Every status is one of an inbound message, so nothing is expected of it."
             }
-            .to_owned(),
-        )];
+            () if message.timeline.iter().any(of_others) => {
+                "No known status was received; clicks and feedback are none."
+            }
+            () => "No known status was received.",
+        };
+        return vec![Part::Text(text.to_owned())];
     };
     let conflict = evidence.has_conflict();
     let mut parts = Parts::default();
@@ -101,14 +106,19 @@ impl Parts {
 
     /// Names the event at this place of the timeline; the first time with its kind.
     fn event(&mut self, place: usize, at: &Entry, first: bool) {
-        let kind = match at.event.source {
+        let kind = match is_callback(at) {
             _ if !first => "",
-            Source::Callback => " callback",
-            _ => " event",
+            true => " callback",
+            false => " event",
         };
         let text = format!("The {}{kind}", ordinal(place + 1));
         self.0.push(Part::Event { position: at.event.position, text });
     }
+}
+
+/// True if an event is a callback, and none of Event Streams.
+pub fn is_callback(at: &Entry) -> bool {
+    at.event.source == Source::Callback && at.reported.cloud_event_id().is_none()
 }
 
 /// A status in words.

@@ -1,13 +1,17 @@
 //! The timeline of a message: a row for each event, in the order of arrival or in that of the lifecycle.
 
 use super::graph::{GraphRow, Lanes};
+use super::mark::Mark;
 use super::raw::RawEvent;
+use crate::domain::message::event_ref::Subject;
 use crate::domain::message::status_reported::Label;
-use crate::domain::{Effect, Position, RecordedEvent, Status, Timestamp};
+use crate::domain::{Position, RecordedEvent, Status, Timestamp};
 use crate::http::auth::redaction::Redaction;
+use crate::http::pages::frame::filters::duration_of;
 use crate::projection::fold::{Entry, Folded};
 use crate::wire::TimelineEntry;
 use crate::wire::explanation;
+use crate::wire::message::ClickEntry;
 use crate::wire::status_name::status_name;
 
 const MILLISECOND_MICROS: i64 = 1000;
@@ -35,10 +39,16 @@ pub struct Row {
     pub is_on_another_day: bool,
     /// The time since the first event.
     pub passed: String,
+    /// When Twilio says that it happened, if it does.
+    pub occurred: Option<Occurred>,
     pub graph: GraphRow,
     pub known_status: Option<&'static str>,
     /// The status, or an unrecognised word as received.
     pub status: Option<String>,
+    /// What it reports, if that is a click or feedback.
+    pub subject: Option<Mark>,
+    /// The click that it reports, as the client may see it.
+    pub click: Option<ClickEntry>,
     pub effect: Option<Mark>,
     pub decides: bool,
     /// True if it came after the moment of interest.
@@ -57,11 +67,13 @@ pub struct Step {
     pub is_current: bool,
 }
 
-/// The mark of an unusual effect.
-pub struct Mark {
-    pub tone: &'static str,
-    pub symbol: &'static str,
-    pub text: &'static str,
+/// When Twilio says that an event happened.
+pub struct Occurred {
+    pub at: Timestamp,
+    /// True if it was on another day than the event was received.
+    pub is_on_another_day: bool,
+    /// The time in full, and how long before its arrival it is.
+    pub description: String,
 }
 
 /// A message as of a moment, and as of now.
@@ -104,7 +116,10 @@ impl Timeline<'_> {
         let mut counted: Vec<_> = self.counted.pairs().take(EVENTS_MAX).collect();
         if self.order == Order::Happened {
             let rule = self.counted.message.lifecycle.evidence.rule;
-            counted.sort_by_key(|(event, _)| rule.rank(event.reported.status));
+            // Clicks and feedback have no rank; they follow the statuses.
+            counted.sort_by_key(|(event, _)| {
+                (event.reported.subject() != Subject::Status, rule.rank(event.reported.status))
+            });
         }
         let events: Vec<&Entry> = counted.iter().map(|(event, _)| *event).collect();
         let graphs = lanes.rows(&events, &self.status_line(&events), self.order == Order::Arrived);
@@ -155,9 +170,12 @@ impl Timeline<'_> {
                 1 => "first".to_owned(),
                 _ => passed(event.received_at.micros() - first.micros()),
             },
+            occurred: reported.occurred_at().map(|at| Occurred::new(at, event.received_at)),
             graph,
             known_status: reported.status.map(Status::name),
             status: entry.status.clone(),
+            subject: Mark::of_subject(reported),
+            click: entry.click.clone(),
             effect: Mark::of(*effect).filter(|_| !is_later),
             decides: deciding.is_some_and(|deciding| {
                 deciding.position == event.position && deciding.status.is_some()
@@ -210,19 +228,18 @@ impl<'a> Shown<'a> {
     }
 }
 
-impl Mark {
-    /// The mark of an effect; `None` for the usual one.
-    pub fn of(effect: Effect) -> Option<Self> {
-        let (tone, symbol) = match effect {
-            Effect::Advanced => return None,
-            Effect::Confirmed => ("none", "e-confirmed"),
-            Effect::Late => ("late", "e-late"),
-            Effect::Duplicate(_) => ("none", "e-duplicate"),
-            Effect::Conflict => ("conflict", "e-conflict"),
-            Effect::Click | Effect::Feedback => ("none", "e-confirmed"),
-            Effect::Unrecognised => ("none", "e-unrecognised"),
-        };
-        Some(Self { tone, symbol, text: effect.name() })
+impl Occurred {
+    fn new(at: Timestamp, received_at: Timestamp) -> Self {
+        let before = received_at.micros() - at.micros();
+        let length = duration_of(before.abs() / MILLISECOND_MICROS);
+        let side = if before < 0 { "after" } else { "before" };
+        Self {
+            at,
+            is_on_another_day: day(at) != day(received_at),
+            description: format!(
+                "Happened at {at} by Twilio’s clock, {length} {side} it was received here"
+            ),
+        }
     }
 }
 

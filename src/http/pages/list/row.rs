@@ -1,5 +1,6 @@
 //! A row of a list of messages.
 
+use super::details::{carrier, clicks, previews, price};
 use super::query::ListQuery;
 use crate::domain::Timestamp;
 use crate::wire::Message;
@@ -18,6 +19,16 @@ pub struct Row {
     pub target: Option<String>,
     pub marks: Vec<Mark>,
     pub tags: Vec<Tag>,
+    pub price: Option<String>,
+    pub carrier: Option<String>,
+}
+
+/// Which columns any message of a list has something for: most ledgers know nothing of these.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub clicks: bool,
+    pub segments: bool,
+    pub price: bool,
 }
 
 /// A mark of an unusual message.
@@ -54,17 +65,39 @@ impl Row {
             begins_day,
             target: target(&message.message_sid),
             marks: marks(&message, first_received_at, now),
+            price: price(&message),
+            carrier: carrier(&message),
             tags: message.tags.iter().flat_map(|(name, values)| tags(name, values)).collect(),
             message,
         }
     }
 
+    /// The clicks in words, the previews apart.
+    pub fn clicks(&self) -> String {
+        let Message { clicks: number, previews: others, .. } = self.message;
+        let parts = [(number > 0).then(|| clicks(number)), (others > 0).then(|| previews(others))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// What a narrow screen shows instead of the columns that it has no room for.
     pub fn details(&self) -> String {
         let code = self.message.error_code.map(|code| code.to_string());
+        let clicks = (self.message.clicks > 0).then(|| clicks(self.message.clicks));
         let tag = self.tags.first().map(|tag| tag.text.clone());
-        let parts = [Some(self.message.channel.clone()), code, tag];
+        let parts = [Some(self.message.channel.clone()), code, clicks, self.price.clone(), tag];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+}
+
+impl Known {
+    /// What is known of at least one of these messages.
+    pub fn new(rows: &[Row]) -> Self {
+        let any = |is_known: fn(&Message) -> bool| rows.iter().any(|row| is_known(&row.message));
+        Self {
+            clicks: any(|message| message.clicks + message.previews > 0),
+            segments: any(|message| message.segments.is_some()),
+            price: any(|message| message.price.is_some()),
+        }
     }
 }
 
@@ -78,7 +111,9 @@ pub fn target(message_sid: &str) -> Option<String> {
 }
 
 fn marks(message: &Message, first_received_at: Timestamp, now: Timestamp) -> Vec<Mark> {
-    let is_open = !message.settled && !message.labels.contains(&"inbound");
+    // Of a message with clicks alone nobody knows whether it is open.
+    let has_status = message.status != "unknown" || message.unrecognised > 0;
+    let is_open = !message.settled && has_status && !message.labels.contains(&"inbound");
     let is_old = now.micros().saturating_sub(first_received_at.micros()) >= OPEN_FOR_MICROS;
     let marks = [
         (message.conflict, "conflict", "e-conflict", "in conflict"),

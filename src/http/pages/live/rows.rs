@@ -11,7 +11,7 @@ use crate::domain::{Effect, Position, RecordedEvent, Source, Status, Timestamp};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::pages::frame::{filters, html};
-use crate::http::pages::lifecycle::timeline::Mark;
+use crate::http::pages::lifecycle::mark::Mark;
 use crate::http::pages::list::row;
 use crate::projection::effects::Effects;
 use crate::store::{EventPages, Store, StoreError};
@@ -47,6 +47,8 @@ pub struct Row {
     pub known_status: Option<&'static str>,
     /// The status, or an unrecognised word as received.
     pub status: Option<String>,
+    /// What it reports, if that is a click or feedback.
+    pub subject: Option<Mark>,
     /// The usual effect by its name.
     pub effect: Option<&'static str>,
     /// The mark of an unusual one.
@@ -150,20 +152,18 @@ impl RowReader {
             return Ok(None);
         }
         let known_status = reading.reported.as_ref().and_then(|it| it.status).map(Status::name);
+        let subject = reading.reported.as_ref().and_then(Mark::of_subject);
         let message_sid = reading.message_sid.as_deref().filter(|_| reading.reported.is_some());
         let message_sid = message_sid.filter(|sid| self.redaction.check_text(sid).is_ok());
         let message = message_sid.and_then(row::target);
         drop(reading);
-        Ok(Some(self.shown(event, known_status, effect, message)))
+        let shown = self.shown(event, effect);
+        let effect = shown.effect.filter(|_| subject.is_none());
+        Ok(Some(Row { known_status, subject, effect, message, ..shown }))
     }
 
-    fn shown(
-        &self,
-        event: RecordedEvent,
-        known_status: Option<&'static str>,
-        effect: Option<Effect>,
-        message: Option<String>,
-    ) -> Row {
+    /// The row of an event without what is not masked.
+    fn shown(&self, event: RecordedEvent, effect: Option<Effect>) -> Row {
         let (position, received_at, source) = (event.position, event.received_at, event.source);
         // The same as in the API, so that masking is the same.
         let facts = self.redaction.event(event).facts.unwrap_or_default();
@@ -172,7 +172,8 @@ impl RowReader {
             position,
             received_at,
             is_of_another_day: day(received_at) != day(self.now),
-            known_status,
+            known_status: None,
+            subject: None,
             status: facts.status.map(shortened),
             effect: effect.map(Effect::name).filter(|_| mark.is_none()),
             mark,
@@ -180,7 +181,7 @@ impl RowReader {
             to: facts.to.map(shortened),
             from: facts.from.map(shortened),
             error_code: facts.error_code,
-            message,
+            message: None,
         }
     }
 }
