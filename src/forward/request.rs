@@ -142,22 +142,22 @@ impl Sender<'_> {
         Ok(OutgoingRequest { method, url, headers, body: event.body.clone() })
     }
 
-    /// The token that signs: that of the account that the event names, otherwise of the one that signed it. A
-    /// CloudEvent may be of a subaccount that is not configured; if there is only one account, it signs.
+    /// The token that signs: that of the account that the event names, otherwise of the one that signed it: a
+    /// CloudEvent may be of a subaccount that is not configured. If that key is no longer there, and there is
+    /// only one account, it signs.
     fn token(&self, selected: &SelectedEvent) -> Result<&Token, NotSigned> {
         let only = || {
             let mut all = self.accounts.all();
             all.next().filter(|_| all.next().is_none() && is_cloud_event(&selected.event.body))
         };
-        let keys = match &selected.account_sid {
-            Some(sid) => self
-                .accounts
-                .get(sid)
-                .or_else(only)
-                .ok_or_else(|| NotSigned::UnknownAccount(sid.clone())),
-            None => self.signer(&selected.event).or_else(only).ok_or(NotSigned::NoAccount),
+        let named = selected.account_sid.as_ref();
+        let keys = named.and_then(|sid| self.accounts.get(sid));
+        let keys = keys.or_else(|| self.signer(&selected.event)).or_else(only);
+        let not_signed = || match named {
+            Some(sid) => NotSigned::UnknownAccount(sid.clone()),
+            None => NotSigned::NoAccount,
         };
-        keys.map(|keys| &keys.primary)
+        keys.map(|keys| &keys.primary).ok_or_else(not_signed)
     }
 
     /// The keys of the account that has signed an event.
@@ -182,8 +182,10 @@ impl Sender<'_> {
     fn signer_of_url(&self, event: &NewEvent) -> Option<&AccountKeys> {
         let mac = STANDARD.decode(event.headers.get(SIGNATURE_HEADER)?).ok()?;
         let url = &[event.url.as_bytes()];
-        let has_signed =
-            |keys: &&AccountKeys| keys.tokens().any(|(_, token)| token.verifies(url, &mac));
+        let has_signed = |keys: &&AccountKeys| {
+            keys.tokens().any(|(_, token)| token.verifies(url, &mac))
+                || keys.shared.values().any(|key| key.verifies(url, &mac))
+        };
         self.accounts.all().find(has_signed)
     }
 

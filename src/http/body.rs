@@ -24,6 +24,9 @@ const BODY_BYTES_USUAL: usize = 4096;
 /// How long a body may take to arrive: Twilio itself gives up after 15 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The same for JSON from Twilio: Event Streams gives up after 5 s, in which the events have to be on disk too.
+const JSON_BODY_TIMEOUT: Duration = Duration::from_millis(2500);
+
 /// What the first 64 KiB of all bodies may take together: a quarter of what the maximum number of
 /// connections could use, and far more than they do.
 const USUAL_BYTES_MAX: usize = 128 << 20;
@@ -112,8 +115,27 @@ pub async fn read(
     bytes_max: usize,
     budget: &BodyBudget,
 ) -> Result<Body, Problem> {
-    let body = tokio::time::timeout(BODY_TIMEOUT, read_all(headers, payload, bytes_max, budget));
+    read_within(BODY_TIMEOUT, headers, payload, bytes_max, budget).await
+}
+
+/// Reads a body of at most `bytes_max`, within this time.
+pub async fn read_within(
+    time: Duration,
+    headers: &HeaderMap,
+    payload: Payload,
+    bytes_max: usize,
+    budget: &BodyBudget,
+) -> Result<Body, Problem> {
+    let body = tokio::time::timeout(time, read_all(headers, payload, bytes_max, budget));
     body.await.map_err(|_| Problem::BodyTooSlow)?
+}
+
+/// How long the body of a request of Twilio's may take to arrive.
+pub fn time_max(kind: BodyKind) -> Duration {
+    match kind {
+        BodyKind::Form => BODY_TIMEOUT,
+        BodyKind::Json => JSON_BODY_TIMEOUT,
+    }
 }
 
 /// True if the body is said to be JSON. A page of another origin in a browser may not send such a request

@@ -17,6 +17,9 @@ const NOTE_NAME_BYTES_MAX: usize = 64;
 /// The maximum length of a note; the longest is the path of a file.
 const NOTE_BYTES_MAX: usize = 4096;
 
+/// The maximum length of the bytes between two elements of a batch: those of a request.
+const BETWEEN_BYTES_MAX: usize = 1024 * 1024;
+
 /// The maximum length of a URL: request lines have at most 64 KiB, plus the public URL.
 const URL_BYTES_MAX: usize = 128 * 1024;
 
@@ -125,7 +128,11 @@ fn note(name: &str, value: &str, source: Source) -> Result<(), String> {
     if !is_name {
         return refused("notes", name, "a note's name is up to 64 of a to z, 0 to 9 and _");
     }
-    if value.len() > NOTE_BYTES_MAX {
+    let is_between = matches!(name, note::BEFORE | note::AFTER);
+    if is_between && value.len() > BETWEEN_BYTES_MAX {
+        return refused(&format!("notes.{name}"), value, "it is longer than 1 MiB");
+    }
+    if !is_between && value.len() > NOTE_BYTES_MAX {
         return refused(&format!("notes.{name}"), value, "it is longer than 4096 bytes");
     }
     if OF_RECORDS.contains(&name) && source != Source::Import {
@@ -152,6 +159,13 @@ fn expected(name: &str, value: &str) -> Option<&'static str> {
         note::FORMAT => {
             let is_format = ImportFormat::ALL.iter().any(|format| format.name() == value);
             (is_format, "it is rest, bulkexport or csv")
+        }
+        note::BATCH => (Uuid::parse_str(value).is_ok(), "it is the id of an event: a UUID"),
+        note::INDEX => (value == "0" || is_number(), "it is a place in a batch: a number from 0"),
+        note::OF => (is_number(), "it is a number of events, from 1"),
+        note::BEFORE | note::AFTER => {
+            let is_json = value.bytes().all(|byte| b" \t\r\n[,]".contains(&byte));
+            (is_json, "it is whitespace with [, a comma or ]")
         }
         note::CONTENT => (value == "removed", "it is `removed`"),
         // A file may be called anything.

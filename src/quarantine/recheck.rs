@@ -15,8 +15,11 @@ use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, QuarantinedRequest};
 use crate::store::{Store, StoreError, append_when_free, for_each_event};
 
-/// The number of requests that are checked and appended in one commit.
+/// The number of requests that are checked at a time, and usually appended in one commit.
 const STEP_REQUESTS: usize = 500;
+
+/// The number of events from which those of a step are appended in several commits.
+const COMMIT_EVENTS: usize = 1000;
 
 /// The counts of a recheck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,8 +50,8 @@ pub fn recheck(
         after = *last;
         let checked = page.len() as u64;
         let valid = valid(&page, listener);
-        if !valid.is_empty() {
-            append(quarantine, store, &valid)?;
+        for requests in in_commits(&valid) {
+            append(quarantine, store, requests)?;
         }
         rechecked.requests += checked;
         rechecked.appended += valid.len() as u64;
@@ -96,6 +99,19 @@ fn valid(
         Some(events)
     });
     valid.collect()
+}
+
+/// Divides requests into those of one commit each. A request is never divided, and may have thousands of events.
+fn in_commits(requests: &[Vec<NewEvent>]) -> impl Iterator<Item = &[Vec<NewEvent>]> {
+    let mut events = 0;
+    requests.chunk_by(move |request, _next| {
+        events += request.len();
+        let has_room = events < COMMIT_EVENTS;
+        if !has_room {
+            events = 0;
+        }
+        has_room
+    })
 }
 
 fn append(

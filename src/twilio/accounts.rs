@@ -53,7 +53,7 @@ pub struct AccountKeys {
 pub struct Accounts {
     configured: HashMap<AccountSid, AccountKeys>,
     subaccounts: HashMap<AccountSid, AccountKeys>,
-    /// The parents of configured accounts, as far as the configuration names them.
+    /// The parents of accounts: those that the configuration names, and those of fetched subaccounts.
     parents: HashMap<AccountSid, AccountSid>,
 }
 
@@ -144,12 +144,12 @@ impl Accounts {
         Self { configured: configured.into_iter().collect(), ..Self::default() }
     }
 
-    /// The same with the parents of some configured accounts.
+    /// The same with the parents of some accounts.
     pub fn with_parents(self, parents: impl IntoIterator<Item = (AccountSid, AccountSid)>) -> Self {
         Self { parents: parents.into_iter().collect(), ..self }
     }
 
-    /// The configured accounts whose parent is known, each with it.
+    /// The accounts whose parent is known, each with it.
     pub fn parents(&self) -> impl Iterator<Item = (AccountSid, AccountSid)> {
         self.parents.iter().map(|(sid, parent)| (sid.clone(), parent.clone()))
     }
@@ -176,16 +176,21 @@ impl Accounts {
     }
 
     /// True if a CloudEvent of `account_sid` counts in a request that a key of `signer` verifies: it is the same
-    /// account, or its parent, or nobody else could sign for it, because the account is not configured itself.
+    /// account, or its parent, or nobody else could sign for it, because none of its keys are known.
     pub fn vouches_for(&self, signer: &AccountSid, account_sid: &AccountSid) -> bool {
         signer == account_sid
-            || !self.configured.contains_key(account_sid)
+            || self.get(account_sid).is_none()
             || self.parents.get(account_sid) == Some(signer)
     }
 
     /// A fetched subaccount and its keys.
     pub fn subaccount(&self, account_sid: &AccountSid) -> Option<(&AccountSid, &AccountKeys)> {
         self.subaccounts.get_key_value(account_sid)
+    }
+
+    /// True if any subaccount was fetched.
+    pub fn has_subaccounts(&self) -> bool {
+        !self.subaccounts.is_empty()
     }
 
     /// Every fetched subaccount and its keys, in any order.

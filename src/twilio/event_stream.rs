@@ -33,7 +33,8 @@ pub fn events_of_request(
     if request.body_kind() != Some(BodyKind::Json) {
         return RequestEvents { events: vec![request], not_split: None };
     }
-    let (mut events, not_split) = match batch::is_array(&request.body) {
+    let is_array = batch::is_array(&request.body);
+    let (mut events, not_split) = match is_array {
         false => (vec![request], None),
         true => match of_batch(&request, fresh) {
             Ok(events) => (events, None),
@@ -42,7 +43,9 @@ pub fn events_of_request(
     };
     if not_split.is_none() {
         let mut signers = None;
-        for event in events.iter_mut().filter(|event| batch::is_cloud_event(&event.body)) {
+        // Whatever stands in an array: a click does not have the form of a CloudEvent, and is evidence too.
+        let needs_signer = |event: &&mut NewEvent| is_array || batch::is_cloud_event(&event.body);
+        for event in events.iter_mut().filter(needs_signer) {
             let signers: &mut Vec<_> =
                 signers.get_or_insert_with(|| find_signers(signed, accounts));
             if let Some(signer) = stranger(event, signers, accounts) {

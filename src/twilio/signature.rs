@@ -170,7 +170,9 @@ pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
 /// and for a batch of CloudEvents those of their accounts.
 fn of_no_account<'a>(body: &ParsedBody<'_>, accounts: &'a Accounts) -> Vec<&'a AccountKeys> {
     let in_batch = match body.content {
-        Content::Json(_) if batch::is_array(body.bytes) => batch::accounts(body.bytes),
+        Content::Json(_) if batch::is_array(body.bytes) && accounts.has_subaccounts() => {
+            batch::accounts(body.bytes)
+        }
         _ => Vec::new(),
     };
     let of_batch = in_batch.iter().filter_map(|sid| Some(accounts.subaccount(sid)?.1));

@@ -44,7 +44,7 @@ impl Settings {
         let each = self.each_account()?.into_iter();
         let each = each.map(|(sid, keys)| keys.map(|keys| (sid, keys)));
         let configured = Accounts::new(each.collect::<Result<Vec<_>>>()?);
-        let configured = configured.with_parents(self.declared_parents()?);
+        let configured = configured.with_parents(self.account_parents()?);
         let subaccounts = self.readable_subaccounts();
         Ok(configured.with_subaccounts(
             subaccounts

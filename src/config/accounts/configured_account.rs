@@ -67,6 +67,7 @@ impl Settings {
             problems.clear();
         }
         problems.extend(self.account_names().err());
+        problems.extend(self.account_parents().err());
         let mut summaries = self.subaccounts_summaries();
         // A token in the place of a SID stays a secret.
         let sids = sids.into_iter().filter(|sid| !credential::is_token(sid));

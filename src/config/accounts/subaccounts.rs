@@ -1,5 +1,6 @@
 //! Subaccounts of accounts with `subaccounts = true`, from the file that the server writes.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ impl fmt::Display for SubaccountsSummary {
 impl Settings {
     /// The configured accounts that name their parent, each with it. The parent's Event Streams may report on
     /// them.
-    pub(super) fn declared_parents(&self) -> Result<Vec<(AccountSid, AccountSid)>> {
+    fn declared_parents(&self) -> Result<Vec<(AccountSid, AccountSid)>> {
         let own = self.account_in_environment()?.map(|(own, ..)| own);
         let is_configured =
             |sid: &String| own.as_ref() == Some(sid) || self.file.accounts.contains_key(sid);
@@ -59,6 +60,21 @@ impl Settings {
             Ok((sid_of(sid)?, sid_of(parent)?))
         });
         checked.collect()
+    }
+
+    /// Every account whose parent is known, with it: fetched subaccounts, and accounts that name it.
+    pub fn account_parents(&self) -> Result<HashMap<AccountSid, AccountSid>> {
+        let file = self.readable_file();
+        let wants = |parent: &AccountSid| {
+            self.file.accounts.get(parent.as_str()).is_some_and(AccountEntry::wants_subaccounts)
+        };
+        let mut parents = HashMap::new();
+        for (parent, subaccounts) in file.iter().filter(|(parent, _)| wants(parent)) {
+            let each = subaccounts.each.iter();
+            parents.extend(each.map(|subaccount| (subaccount.sid.clone(), parent.clone())));
+        }
+        parents.extend(self.declared_parents()?);
+        Ok(parents)
     }
 
     /// The file with the fetched subaccounts of this ledger.

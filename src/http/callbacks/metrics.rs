@@ -146,7 +146,9 @@ fn reason(problem: &Problem) -> &'static str {
     match problem {
         Problem::Loop => "loop",
         Problem::TooManyBodies { .. } => "bodies_full",
-        Problem::NotStored(AppendError::QueueFull | AppendError::QueueBytesFull) => "queue_full",
+        Problem::NotStored(
+            AppendError::QueueFull | AppendError::QueueBatchesFull | AppendError::QueueBytesFull,
+        ) => "queue_full",
         Problem::NotStored(AppendError::Poisoned(_)) => "log_closed",
         Problem::NotStored(AppendError::Ending) => "ending",
         Problem::NotDurableInTime => "not_durable_in_time",

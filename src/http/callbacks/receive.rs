@@ -19,9 +19,10 @@ use crate::http::error::Problem;
 use crate::store::new_salt;
 use crate::store::writer::Events;
 use crate::twilio::accounts::Accounts;
-use crate::twilio::callback::{ClaimedAccount, ParsedBody, StatusWord};
+use crate::twilio::callback::{ClaimedAccount, Content, ParsedBody, StatusWord};
 use crate::twilio::event_stream::{RequestEvents, events_of_request};
 use crate::twilio::headers::{LEDGER_IDS_HEADER, is_event_header};
+use crate::twilio::json::batch;
 use crate::twilio::signature::{
     InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
@@ -30,8 +31,8 @@ use crate::twilio::signature::{
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Event Streams waits 5 s for a response (<https://www.twilio.com/docs/events/webhook-quickstart>), and JSON may
-/// be from there.
-const DURABLE_TIMEOUT_JSON: Duration = Duration::from_secs(4);
+/// be from there. Its body may have taken 2.5 s of them.
+const DURABLE_TIMEOUT_JSON: Duration = Duration::from_secs(2);
 
 /// A request with a valid signature.
 struct SignedRequest {
@@ -161,12 +162,18 @@ fn has_id(ids: &[u8], ledger_id: &str) -> bool {
 /// True if the callback may be valid with what Twilio knows: it is of an account that is not known, or of
 /// a fetched subaccount, whose token may have been rotated.
 fn may_be_of_a_subaccount(reason: InvalidReason, body: &ParsedBody<'_>, known: &Accounts) -> bool {
-    let ClaimedAccount::Account(sid) = body.claimed_account() else { return false };
-    match reason {
-        InvalidReason::UnknownAccount => AccountSid::has_documented_form(sid.as_str()),
-        InvalidReason::Mismatch => known.subaccount(&sid).is_some(),
-        _ => false,
+    if !matches!(reason, InvalidReason::UnknownAccount | InvalidReason::Mismatch) {
+        return false;
     }
+    let claimed = match (body.claimed_account(), &body.content) {
+        (ClaimedAccount::Account(sid), _) => vec![sid],
+        (ClaimedAccount::None, Content::Json(_)) => batch::accounts(body.bytes),
+        (ClaimedAccount::None | ClaimedAccount::Contradicting, _) => return false,
+    };
+    let is_new = |sid: &AccountSid| {
+        AccountSid::has_documented_form(sid.as_str()) && known.get(sid).is_none()
+    };
+    claimed.iter().any(|sid| is_new(sid) || known.subaccount(sid).is_some())
 }
 
 fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::state::CallbackState;
 use crate::domain::{BodyKind, Timestamp};
-use crate::http::body::{self, Body, JSON_BYTES_MAX, bytes_max};
+use crate::http::body::{self, Body, JSON_BYTES_MAX, bytes_max, time_max};
 use crate::http::error::Problem;
 use crate::quarantine;
 use crate::quarantine::candidate::Candidate;
@@ -117,7 +117,8 @@ pub async fn read_body(
     let limit = bytes_max(kind);
     let read_max = if request.is_signed() { JSON_BYTES_MAX } else { limit };
     let connection = RecordBroken { request: Some(request.clone()), state: state.clone() };
-    let outcome = body::read(request.http.headers(), payload, read_max, &state.bodies).await;
+    let (headers, time) = (request.http.headers(), time_max(kind));
+    let outcome = body::read_within(time, headers, payload, read_max, &state.bodies).await;
     connection.disarm();
     let (body, problem) = match outcome {
         Ok(body) if body.bytes.len() <= limit => return Ok(body),

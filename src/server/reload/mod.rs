@@ -4,7 +4,7 @@
 mod file_fingerprint;
 mod subaccount_changes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::sleep;
@@ -201,8 +201,13 @@ impl Reloader {
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
         let (subaccounts, of_subaccounts) = self.subaccounts(&before, failures);
         changed.extend(of_subaccounts.in_words());
-        if !changed.is_empty() {
-            let accounts = Accounts::new(after).with_parents(before.parents());
+        let parents_before = before.parents().collect();
+        let parents = self.settings.account_parents().unwrap_or_else(|error| {
+            failures.push(format!("{error:#}; all accounts keep their parents"));
+            HashMap::clone(&parents_before)
+        });
+        if !changed.is_empty() || parents != parents_before {
+            let accounts = Accounts::new(after).with_parents(parents);
             let accounts = accounts.with_subaccounts(subaccounts);
             self.in_use.accounts.store(Arc::new(accounts));
         }

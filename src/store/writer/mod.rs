@@ -27,6 +27,10 @@ pub const QUEUE_EVENTS_MAX: usize = 2048;
 /// may be larger.
 pub const QUEUE_BYTES_MAX: usize = 128 << 20;
 
+/// Maximum events of the requests in the queue that have several: two of the largest. They have their own
+/// limit, so that they do not keep single events out.
+pub const QUEUE_BATCH_EVENTS_MAX: usize = 20_000;
+
 /// Maximum events per transaction apart from those of the last request, so that the first does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
 
@@ -39,6 +43,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,
+    #[error("the batches in the queue have {QUEUE_BATCH_EVENTS_MAX} events already")]
+    QueueBatchesFull,
     #[error("the bodies of the events in the queue take {} MiB already", QUEUE_BYTES_MAX >> 20)]
     QueueBytesFull,
     #[error("nothing is written until the log has been reopened after an error: {0}")]
@@ -83,24 +89,36 @@ struct Waiting {
     held: Held,
 }
 
-/// An event's share of the queue's bytes, given back when dropped.
+/// A share of the queue's bytes, and of the events of its batches, given back when dropped.
 struct Held {
     state: Arc<State>,
     bytes: usize,
+    batch_events: usize,
 }
 
 impl Held {
     fn new(state: &Arc<State>, events: &[NewEvent]) -> Result<Self, AppendError> {
         let bytes = events.iter().map(|event| event.body.len()).sum();
-        let held = Self { state: Arc::clone(state), bytes };
-        let before = state.queued_bytes.fetch_add(held.bytes, Ordering::Relaxed);
-        (before + held.bytes <= QUEUE_BYTES_MAX).then_some(held).ok_or(AppendError::QueueBytesFull)
+        let batch_events = if events.len() > 1 { events.len() } else { 0 };
+        let held = Self { state: Arc::clone(state), bytes, batch_events };
+        let bytes_before = state.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if batch_events > 0 {
+            let before = state.queued_batch_events.fetch_add(batch_events, Ordering::Relaxed);
+            if before + batch_events > QUEUE_BATCH_EVENTS_MAX {
+                return Err(AppendError::QueueBatchesFull);
+            }
+        }
+        let fits = bytes_before + bytes <= QUEUE_BYTES_MAX;
+        fits.then_some(held).ok_or(AppendError::QueueBytesFull)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.state.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.batch_events > 0 {
+            self.state.queued_batch_events.fetch_sub(self.batch_events, Ordering::Relaxed);
+        }
     }
 }
 
@@ -120,6 +138,8 @@ struct State {
     held_up: AtomicBool,
     /// What the bodies in the queue and in the transaction take.
     queued_bytes: AtomicUsize,
+    /// The events of requests that have several.
+    queued_batch_events: AtomicUsize,
 }
 
 impl Writer {

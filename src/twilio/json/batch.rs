@@ -14,8 +14,8 @@ use crate::domain::event::note;
 /// some 2,000 of them.
 pub const BATCH_EVENTS_MAX: usize = 10_000;
 
-/// The maximum number of accounts whose keys are tried for a batch, besides the configured ones. An account with
-/// more subaccounts receives the events of all of them itself.
+/// The number of elements whose accounts' keys are tried for a batch, besides the configured ones. A subaccount
+/// signs its own events alone; an account that receives those of its subaccounts is configured.
 const ACCOUNTS_MAX: usize = 16;
 
 /// The bytes before the first element, between two, and after the last, if there is no white space.
@@ -74,18 +74,18 @@ pub fn is_cloud_event(body: &[u8]) -> bool {
     TopLevel::parse(body).cloud_event().is_some()
 }
 
-/// The accounts of the CloudEvents in a JSON body, each once; the first [`ACCOUNTS_MAX`] of a batch.
+/// The accounts of the CloudEvents in a JSON body, each once; of a batch those of the first [`ACCOUNTS_MAX`],
+/// since the signature of such a body is not verified yet.
 pub fn accounts(body: &[u8]) -> Vec<AccountSid> {
     let elements: Vec<_> = match is_array(body) {
         true => split(body).unwrap_or_default().iter().map(|element| element.body).collect(),
         false => vec![body],
     };
     let mut accounts = Vec::new();
-    for element in elements {
+    for element in elements.into_iter().take(ACCOUNTS_MAX) {
         let data = TopLevel::parse(element).cloud_event();
         let account = data.and_then(|data| data.first(&["accountSid", "account_sid"]));
         if let Some(account) = account.and_then(|account| AccountSid::parse(&account))
-            && accounts.len() < ACCOUNTS_MAX
             && !accounts.contains(&account)
         {
             accounts.push(account);

@@ -1,6 +1,9 @@
 //! Event Streams: CloudEvents, single and in batches, each of which becomes an event of the log.
 
+mod afterwards;
 mod batches;
+mod limits;
+mod vouching;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -38,12 +41,15 @@ fn of_account(id: &str, message_sid: &str, status: &str) -> String {
 
 /// Sends JSON, signed with this token.
 fn send(app: &App, path: &str, token: &str, body: &str) -> Response {
-    let hash: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-    let target = format!("{path}?bodySHA256={hash}");
+    let target = format!("{path}?bodySHA256={}", hash_of(body));
     let request = Request::new("POST", &target)
         .header("Content-Type", "application/json")
         .header("X-Twilio-Signature", &json_signature(token, &app.url(&target)));
     request.body(body).send(app.callbacks())
+}
+
+fn hash_of(body: &str) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sends JSON of the configured account, which must be accepted.
