@@ -74,7 +74,7 @@ pub fn is_cloud_event(body: &[u8]) -> bool {
     TopLevel::parse(body).cloud_event().is_some()
 }
 
-/// The accounts of the CloudEvents in a JSON body, each once; of a batch those of the first [`ACCOUNTS_MAX`],
+/// The accounts of the CloudEvents in a JSON body, each once; of a batch those of the first few,
 /// since the signature of such a body is not verified yet.
 pub fn accounts(body: &[u8]) -> Vec<AccountSid> {
     let elements: Vec<_> = match is_array(body) {

@@ -12,7 +12,6 @@ mod login;
 mod message;
 mod messages;
 mod overview;
-mod report_details;
 mod reports;
 mod search;
 

@@ -1,5 +1,7 @@
 //! What the pages show of a message besides its status: both clocks, clicks, feedback, segments, price, carrier.
 
+mod report;
+
 use delivery_ledger::store::{self, Access, Database};
 
 use super::{html, text};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{html, text};
+use super::super::{html, text};
 use crate::support::{ACCOUNT, App, sid};
 
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Safari/604.1";
