@@ -59,8 +59,11 @@ fn the_file_is_valid_with_every_mark_of_a_setting_removed() {
         _ => line.to_owned(),
     };
     let text: Vec<_> = read(&ledger, FILE).lines().map(without_mark).collect();
-    fs::write(ledger.file(FILE), text.join("\n")).unwrap();
+    let parent =
+        "[accounts.ACfedcba9876543210fedcba9876543210]\nauth_token_file = 'parent-token'\n";
+    fs::write(ledger.file(FILE), format!("{}\n{parent}", text.join("\n"))).unwrap();
     for (name, text) in [
+        ("parent-token", "33333333333333333333333333333333"),
         ("api-token", "a token of the admin API"),
         ("support-token", "another token of the admin API"),
         ("error-codes.csv", &fs::read_to_string("src/domain/error_codes.csv").unwrap()),
