@@ -26,17 +26,8 @@ use crate::wire::parameters::BadValue;
 #[serde(deny_unknown_fields)]
 pub struct NewFeedback {
     /// Whether the recipient did what the message was for, such as entering the code in it
-    #[schema(inline, value_type = FeedbackWord)]
+    #[schema(pattern = "^(confirmed|unconfirmed)$")]
     pub outcome: String,
-}
-
-/// The outcomes, as the API's description lists them.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code, reason = "it describes what `FeedbackOutcome` parses")]
-pub enum FeedbackWord {
-    Confirmed,
-    Unconfirmed,
 }
 
 /// Feedback that Twilio has recorded.
