@@ -12,8 +12,9 @@ use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
-use crate::store::copy::{Vacant, copy_log, refuse_foreign_wal, refuse_taken};
-use crate::store::forward_fit::fit_to_log;
+use crate::store::copy::{Vacant, copy_log, refuse_taken};
+use crate::store::forward::fit::fit_to_log;
+use crate::store::inspect::Files;
 use crate::store::{self, Access, Database, Store, StoreError};
 
 /// What a copy holds.
@@ -73,8 +74,8 @@ pub fn restore(
     }
     let source = Database::Sqlite(from.to_owned());
     let vacant = Vacant::take(to)?;
-    refuse_foreign_wal(&source)?;
-    let copied = copy(&source, &to.log_file(), progress)?;
+    Files::of(&source).map_or(Ok(()), |files| files.refuse_foreign_wal())?;
+    let copied = copy(&source, &to.local_path(), progress)?;
     drop(vacant);
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);

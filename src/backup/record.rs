@@ -1,17 +1,14 @@
-//! Record of the last backup, in a small JSON file next to the ledger.
+//! Record of the last backup, a small JSON value that the ledger keeps.
 //! It is only shown to operators; nothing else relies on it.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::VerifiedCopy;
-use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::hash::hex;
 use crate::domain::{Position, Timestamp};
+use crate::store::{KeptValue, Store, StoreError};
 
 /// The last backup that was verified and got its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,34 +25,28 @@ pub struct LastBackup {
     pub hash: String,
 }
 
-/// The file of the record: `ledger.backup.json` for `ledger.db`.
-pub fn record_file(ledger: &Path) -> PathBuf {
-    ledger.with_extension("backup.json")
-}
-
 /// The last backup of this ledger; `None` if there is no record of one.
-pub fn last_backup(ledger: &Path, ledger_id: Uuid) -> Option<LastBackup> {
-    let text = fs::read(record_file(ledger)).ok()?;
-    let last: LastBackup = serde_json::from_slice(&text).ok()?;
-    (last.ledger_id == ledger_id.to_string()).then_some(last)
+pub fn last_backup(store: &dyn Store) -> Option<LastBackup> {
+    let bytes = store.kept(KeptValue::Backup).ok()??;
+    let last: LastBackup = serde_json::from_slice(&bytes).ok()?;
+    (last.ledger_id == store.ledger_id().to_string()).then_some(last)
 }
 
-/// Writes the record atomically. The folder may be read-only, which is an error.
+/// Records a backup.
 pub fn write_record(
-    ledger: &Path,
-    ledger_id: Uuid,
+    store: &dyn Store,
     to: &Path,
     copied: &VerifiedCopy,
     ended_at: Timestamp,
-) -> std::io::Result<()> {
+) -> Result<(), StoreError> {
+    let failed = |cause| StoreError::File { act: "find", path: to.to_owned(), cause };
     let last = LastBackup {
-        ledger_id: ledger_id.to_string(),
+        ledger_id: store.ledger_id().to_string(),
         ended_at: ended_at.to_string(),
-        file: to.canonicalize()?,
+        file: to.canonicalize().map_err(failed)?,
         position: copied.head,
         hash: hex(&copied.hash),
     };
-    let mut file = AtomicFile::create(&record_file(ledger), OnExisting::Replace)?;
-    file.write_all(&serde_json::to_vec_pretty(&last)?)?;
-    file.finish()
+    let json = serde_json::to_vec_pretty(&last).expect("the record is JSON");
+    store.keep(KeptValue::Backup, &json)
 }

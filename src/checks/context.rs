@@ -11,6 +11,7 @@ use super::growth::Growth;
 use super::server::running_server::RunningServer;
 use crate::config::{ListenerConfig, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
+use crate::store::inspect::Files;
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
 /// The number of last events that are examined.
@@ -95,7 +96,12 @@ impl CheckContext {
 
     /// Where the ledger is; `None` if it does not exist.
     pub fn ledger(&self) -> Option<&Database> {
-        self.database.as_ref().filter(|database| database.path().exists())
+        self.database.as_ref().filter(|database| database.may_exist())
+    }
+
+    /// The files of the ledger; `None` if it does not exist, or its engine has none.
+    pub fn files(&self) -> Option<Files> {
+        Files::of(self.ledger()?)
     }
 
     /// The ledger, opened for reading; `None` if its location is not known.
@@ -123,7 +129,7 @@ impl CheckContext {
 
     /// How fast the ledger grows; `None` if that is not known.
     pub fn growth(&self) -> Option<Growth> {
-        let measure = || Growth::measure(self.ledger()?, self.store()?, self.head()?, self.now);
+        let measure = || Growth::measure(self.store()?, self.head()?, self.now);
         *self.growth.get_or_init(measure)
     }
 

@@ -3,7 +3,7 @@
 use super::context::CheckContext;
 use super::finding::Finding;
 use super::growth::Growth;
-use crate::store::inspect;
+use crate::store::inspect::Files;
 
 const MIB: u64 = 1 << 20;
 
@@ -19,9 +19,9 @@ const WAL_LARGE_BYTES: u64 = 128 * MIB;
 
 /// Checks the free space of the log's file system.
 pub fn free(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = &context.database else { return Vec::new() };
-    match inspect::sizes(database) {
-        Ok(sizes) => vec![of_free(sizes.disk_free)],
+    let Some(files) = context.database.as_ref().and_then(Files::of) else { return Vec::new() };
+    match files.sizes() {
+        Ok(sizes) => sizes.disk_free.map(of_free).into_iter().collect(),
         Err(error) if context.ledger().is_some() => {
             vec![Finding::fail(error.to_string(), "check the disk and its mount")]
         }
@@ -51,11 +51,10 @@ pub fn growth(context: &CheckContext) -> Vec<Finding> {
 
 /// Checks the sizes of the write-ahead logs of log and views.
 pub fn wal(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = context.ledger() else { return Vec::new() };
-    let Ok(sizes) = inspect::sizes(database) else { return Vec::new() };
-    let detail =
-        format!("log {:.1} MiB, views {:.1} MiB", mib(sizes.log_wal), mib(sizes.views_wal));
-    vec![match sizes.log_wal.max(sizes.views_wal) > WAL_LARGE_BYTES {
+    let Some(Ok(sizes)) = context.files().map(|files| files.sizes()) else { return Vec::new() };
+    let (Some(log), Some(views)) = (sizes.log_wal, sizes.views_wal) else { return Vec::new() };
+    let detail = format!("log {:.1} MiB, views {:.1} MiB", mib(log), mib(views));
+    vec![match log.max(views) > WAL_LARGE_BYTES {
         false => Finding::ok(detail),
         true => Finding::warn(
             detail,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::arrivals::{self, Usual};
 use super::callback_counts::{Counts, RecentCallbacks, minute_of, start_of};
@@ -15,7 +14,7 @@ use super::context::CheckContext;
 use super::growth::Growth;
 use crate::backup::record::{LastBackup, last_backup};
 use crate::domain::{Position, Timestamp};
-use crate::store::{Database, inspect};
+use crate::store::Store;
 
 /// What was measured during a run of the checks. What could not be measured is missing.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +104,7 @@ pub struct FiguresJson {
 impl Figures {
     /// The figures of a context, most of which its checks have already measured.
     pub fn measure(context: &CheckContext) -> Self {
-        let sizes = context.database.as_ref().and_then(|database| inspect::sizes(database).ok());
+        let sizes = context.files().and_then(|files| files.sizes().ok());
         let rejected = refusals::present(context);
         let is_missing = rejected.is_some() || silence::is_silent(context);
         Self {
@@ -116,7 +115,7 @@ impl Figures {
             rejected,
             examined: context.examined().ok().flatten().cloned(),
             lag: lag(context),
-            disk_free: sizes.map(|sizes| sizes.disk_free),
+            disk_free: sizes.and_then(|sizes| sizes.disk_free),
             growth: context.growth(),
             backup: backup(context),
             verified: verified(context),
@@ -183,12 +182,12 @@ fn lag(context: &CheckContext) -> Option<Lag> {
 }
 
 /// When the last backup of a ledger ended, if one is known.
-pub fn last_backup_at(database: &Database, ledger_id: Uuid) -> Option<Timestamp> {
-    Timestamp::parse(&last_backup(&inspect::files(database).log, ledger_id)?.ended_at)
+pub fn last_backup_at(store: &dyn Store) -> Option<Timestamp> {
+    Timestamp::parse(&last_backup(store)?.ended_at)
 }
 
 fn backup(context: &CheckContext) -> Option<LastBackup> {
-    last_backup(&inspect::files(context.ledger()?).log, context.store()?.ledger_id())
+    last_backup(context.store()?)
 }
 
 fn verified(context: &CheckContext) -> Option<Verified> {

@@ -8,7 +8,6 @@ use rustix::fs::Access as Wish;
 
 use super::context::CheckContext;
 use super::finding::Finding;
-use crate::store::copy::refuse_foreign_wal;
 use crate::store::inspect::{self, Files};
 
 /// The part of the name that marks an unfinished file.
@@ -16,8 +15,7 @@ const UNFINISHED: &str = ".unfinished-";
 
 /// Checks that no other user can read or write the ledger.
 pub fn permissions(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = context.ledger() else { return Vec::new() };
-    let Files { log, views, sidecars } = inspect::files(database);
+    let Some(Files { log, views, sidecars }) = context.files() else { return Vec::new() };
     let files = [log.clone(), views].into_iter().chain(sidecars);
     let open: Vec<_> = files.filter(|file| mode(file) & 0o077 != 0).collect();
     let folder = folder_of(&log);
@@ -38,8 +36,7 @@ pub fn permissions(context: &CheckContext) -> Vec<Finding> {
 
 /// Checks that this user has the access that `serve` needs.
 pub fn access(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = context.ledger() else { return Vec::new() };
-    let Files { log, views, .. } = inspect::files(database);
+    let Some(Files { log, views, .. }) = context.files() else { return Vec::new() };
     let (both, folder) = (Wish::READ_OK | Wish::WRITE_OK, folder_of(&log));
     let files = [log.clone(), views].into_iter().filter(|file| file.exists());
     let wanted = files.map(|file| (file, both)).chain([(folder, both | Wish::EXEC_OK)]);
@@ -62,8 +59,8 @@ pub fn access(context: &CheckContext) -> Vec<Finding> {
 
 /// Checks that the ledger is on a local disk.
 pub fn file_system(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = &context.database else { return Vec::new() };
-    vec![of_file_system(inspect::network_file_system(database))]
+    let files = context.database.as_ref().and_then(Files::of);
+    files.map(|files| of_file_system(files.network_file_system())).into_iter().collect()
 }
 
 fn of_file_system(network: Option<&str>) -> Finding {
@@ -82,8 +79,8 @@ fn of_file_system(network: Option<&str>) -> Finding {
 
 /// Checks that the log has no second name, such as a hard link.
 pub fn names(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = context.ledger() else { return Vec::new() };
-    vec![match inspect::refuse_other_names(database) {
+    let Some(files) = context.files() else { return Vec::new() };
+    vec![match files.refuse_other_names() {
         Ok(()) => Finding::ok("the log has one name"),
         Err(error) => Finding::fail(
             error.to_string(),
@@ -95,18 +92,19 @@ pub fn names(context: &CheckContext) -> Vec<Finding> {
 /// Checks for files that do not belong there: a WAL of another log, and unfinished copies.
 pub fn leftovers(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
-    if let Err(error) = inspect::refuse_orphaned_wal(database) {
+    let Some(files) = Files::of(database) else { return Vec::new() };
+    if let Err(error) = files.refuse_orphaned_wal() {
         return vec![Finding::fail(error.to_string(), "serve does not start with it")];
     }
     // A writer would change both files during the comparison.
     let is_idle = matches!(inspect::is_held(database), Ok(false));
     if context.ledger().is_some()
         && is_idle
-        && let Err(error) = refuse_foreign_wal(database)
+        && let Err(error) = files.refuse_foreign_wal()
     {
         return vec![Finding::fail(error.to_string(), "serve does not start with it")];
     }
-    let folder = folder_of(&inspect::files(database).log);
+    let folder = folder_of(&files.log);
     let unfinished = unfinished_in(&folder);
     vec![match &unfinished[..] {
         [] => Finding::ok("none"),

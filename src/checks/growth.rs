@@ -3,7 +3,7 @@
 use super::arrivals::first_since;
 use super::finding::Finding;
 use crate::domain::{Position, Timestamp};
-use crate::store::{Database, Store, StoreError, inspect};
+use crate::store::{Store, StoreError};
 
 const MIB: u64 = 1 << 20;
 
@@ -24,18 +24,14 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// The average over the last week; `None` if there are no events, or they cannot be read.
-    pub fn measure(
-        database: &Database,
-        store: &dyn Store,
-        head: Position,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let sizes = inspect::sizes(database).ok()?;
+    /// The average over the last week; `None` if there are no events, they cannot be read, or the free space
+    /// is not known.
+    pub fn measure(store: &dyn Store, head: Position, now: Timestamp) -> Option<Self> {
+        let sizes = store.sizes().ok()?;
         let events_a_day = events_a_day(store, head, now).ok()?;
         let bytes_an_event = (sizes.log + sizes.views) as f64 / head as f64;
         let bytes_a_day = bytes_an_event * events_a_day;
-        Some(Self { events_a_day, bytes_a_day, disk_free: sizes.disk_free })
+        Some(Self { events_a_day, bytes_a_day, disk_free: sizes.disk_free? })
     }
 
     /// How many days the free space will last.

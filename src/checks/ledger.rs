@@ -1,6 +1,8 @@
 //! Checks on log and views: whether they can be read, are unaltered and match each other; and stuck
 //! messages.
 
+use std::path::Path;
+
 use super::context::CheckContext;
 use super::finding::Finding;
 use crate::projection::compatibility::ViewsState;
@@ -19,8 +21,8 @@ const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
 pub fn log(context: &CheckContext) -> Vec<Finding> {
     let Some(opened) = context.opened() else { return Vec::new() };
     let store = match opened {
-        Err(StoreError::NotFound { path }) if path.try_exists().is_err() => {
-            let detail = format!("this user cannot look for {}", path.display());
+        Err(StoreError::NotFound { place }) if Path::new(place).try_exists().is_err() => {
+            let detail = format!("this user cannot look for {place}");
             return vec![Finding::fail(detail, "run as the user that serve runs as")];
         }
         Err(error @ StoreError::NotFound { .. }) => {
@@ -59,8 +61,8 @@ fn advice_on(error: &StoreError) -> &'static str {
 /// Reports SQLite's version and its settings for the log, and whether it was compiled with the settings in
 /// `.cargo/config.toml`, which `cargo install` ignores for a repository or a registry.
 pub fn engine(context: &CheckContext) -> Vec<Finding> {
-    let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
-    vec![match inspect::engine(database) {
+    let (Some(files), Some(_)) = (context.files(), context.store()) else { return Vec::new() };
+    vec![match files.engine() {
         Err(error) => Finding::fail(error.to_string(), "run verify"),
         Ok(engine) => {
             let detail = format!(

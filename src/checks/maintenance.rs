@@ -5,8 +5,7 @@ use super::finding::Finding;
 use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
 use crate::domain::Timestamp;
-use crate::reconcile::{last_reconcile, state_file};
-use crate::store::inspect;
+use crate::reconcile::last_reconcile;
 use crate::text::number;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -19,9 +18,9 @@ const RECONCILE_DAYS_MAX: i64 = 3;
 
 /// Checks that the last reconcile completed, and is recent enough if messages are stuck.
 pub fn reconcile(context: &CheckContext) -> Vec<Finding> {
-    let Some(database) = context.ledger() else { return Vec::new() };
+    let Some(store) = context.store() else { return Vec::new() };
     let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
-    let last = last_reconcile(&state_file(&inspect::files(database).log));
+    let last = last_reconcile(store);
     vec![match last {
         None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),
         None => Finding::warn(
@@ -48,12 +47,8 @@ pub fn reconcile(context: &CheckContext) -> Vec<Finding> {
 
 /// Checks the age of the last backup that `backup` recorded.
 pub fn backup(context: &CheckContext) -> Vec<Finding> {
-    let (Some(database), Some(store), Some(head)) =
-        (context.ledger(), context.store(), context.head())
-    else {
-        return Vec::new();
-    };
-    let Some(last) = last_backup(&inspect::files(database).log, store.ledger_id()) else {
+    let (Some(store), Some(head)) = (context.store(), context.head()) else { return Vec::new() };
+    let Some(last) = last_backup(store) else {
         return vec![Finding::warn(
             "none is known",
             "run backup: lost events cannot be recovered; if another program makes copies, check that",

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{Format, Outcome};
 use crate::backup::{BackupError, VerifiedCopy, backup, record};
@@ -16,7 +15,7 @@ use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::hash::hex;
-use crate::store::{self, Access, Database, inspect};
+use crate::store::{self, Access, Store};
 use crate::text::printable;
 
 /// The arguments of `backup`.
@@ -34,33 +33,30 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
     let store = store::open(&database, Access::Read)?;
-    let ledger_id = store.ledger_id();
     let bar = progress::over_events(store.head()?, "backup");
-    drop(store);
     let copied = backup(&database, &args.file, &mut |position| {
         bar.set_position(position);
         interrupt.asked()
     });
     bar.finish_and_clear();
     if let Ok(copied) = &copied {
-        write_record(&database, ledger_id, &args.file, copied);
+        write_record(&*store, &args.file, copied);
     }
-    print("backup", &args.file, copied, args.format)
+    print("backup", &args.file.display().to_string(), copied, args.format)
 }
 
 /// Records the backup for `doctor`. An error is only logged, because the backup itself is complete.
-fn write_record(database: &Database, ledger_id: Uuid, file: &Path, copied: &VerifiedCopy) {
-    let log = inspect::files(database).log;
+fn write_record(store: &dyn Store, file: &Path, copied: &VerifiedCopy) {
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    if let Err(error) = record::write_record(&log, ledger_id, file, copied, now) {
-        tracing::warn!(%error, "the backup was made, but could not be recorded next to the ledger");
+    if let Err(error) = record::write_record(store, file, copied, now) {
+        tracing::warn!(%error, "the backup was made, but could not be recorded");
     }
 }
 
 /// Prints the head and hash of a verified copy, or the findings of a failed verification.
 pub fn print(
     what: &str,
-    file: &Path,
+    place: &str,
     copied: Result<VerifiedCopy, BackupError>,
     format: Format,
 ) -> Result<Outcome> {
@@ -72,15 +68,13 @@ pub fn print(
     let mut out = crate::cli::common::terminal::stdout();
     match format {
         Format::Json => {
-            let file = file.display().to_string();
-            writeln!(out, "{:#}", json!({ what: file, "head": head, "hash": hash }))?;
+            writeln!(out, "{:#}", json!({ what: place, "head": head, "hash": hash }))?;
         }
-        Format::Table if head == 0 => writeln!(out, "{what:<8} {}\nevents   0", file.display())?,
+        Format::Table if head == 0 => writeln!(out, "{what:<8} {place}\nevents   0")?,
         Format::Table => writeln!(
             out,
-            "{what:<8} {}\nevents   {}\nhash     {hash}\n\n\
+            "{what:<8} {place}\nevents   {}\nhash     {hash}\n\n\
              It was verified. Keep this elsewhere to prove it later:\n  verify --expect {head}:{hash}",
-            file.display(),
             number(head),
         )?,
     }

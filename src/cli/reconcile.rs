@@ -93,9 +93,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     // The views show which messages are open.
     let up_to_date = ledger::up_to_date_by_views_rule(settings)?;
-    let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
-        let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan, &state_file)?;
+        let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan)?;
         print_preview(&dry_run, &settings.account_names()?, args.format)?;
         return Ok(Outcome::Done);
     }
@@ -115,7 +114,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         ));
         bar.tick();
     };
-    let run = Run::new(&*store, &client, &accounts, &plan, state_file, &mut append, &mut tell);
+    let run = Run::new(&*store, &client, &accounts, &plan, &mut append, &mut tell);
     let (summary, outcome) = run.go();
     bar.finish_and_clear();
     let requests = requests_max - limits.requests_left();

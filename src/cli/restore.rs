@@ -33,5 +33,5 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         interrupt.asked()
     });
     bar.finish_and_clear();
-    backup::print("ledger", database.path(), copied, args.format)
+    backup::print("ledger", &database.place(), copied, args.format)
 }

@@ -18,8 +18,8 @@ impl Settings {
             "off" => None,
             "stdout" => Some(Destination::Stdout),
             "on" => {
-                let log = self.place()?;
-                Some(Destination::File(log.log_file().with_extension(EXTENSION)))
+                let ledger = self.place()?;
+                Some(Destination::File(ledger.local_path().with_extension(EXTENSION)))
             }
             path if name == ACCESS_LOG.key => {
                 Some(Destination::File(self.file.path(Path::new(path))))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::domain::{Position, Timestamp};
 use crate::forward::target::Target;
+use crate::store::forward::fit::is_of_log;
 use crate::store::forward::{Answer, ForwardStore, TargetState, UnacceptedCounts};
-use crate::store::forward_fit::is_of_log;
 use crate::store::{Store, StoreError};
 use crate::wire::forward as wire;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::job::{ExportJob, JobProgress, JobWork};
 use super::request::RequestedExport;
@@ -63,14 +63,20 @@ struct Progress<'a> {
     disk_is_full: bool,
 }
 
+/// The free space of a file's disk; `None` if it is not known.
+fn disk_free(file: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(file).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 impl ExportProgress for Progress<'_> {
     fn row(&mut self) {
         self.rows += 1;
     }
 
     fn page(&mut self, read: u64, all: u64) -> ControlFlow<()> {
-        let sizes = self.running.shared.store.sizes();
-        self.disk_is_full = sizes.is_ok_and(|sizes| sizes.disk_free < DISK_FREE_BYTES_MIN);
+        let free = disk_free(&self.temporary);
+        self.disk_is_full = free.is_some_and(|free| free < DISK_FREE_BYTES_MIN);
         if self.disk_is_full {
             return ControlFlow::Break(());
         }

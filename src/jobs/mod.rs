@@ -73,7 +73,7 @@ impl Jobs {
     /// Reads the jobs that a ledger has from earlier, and removes what was interrupted. If they cannot be
     /// read, there are none: callbacks do not depend on them.
     pub fn open(database: Database, store: Arc<dyn Store>) -> Self {
-        let folder = JobFolder::of(&database.log_file(), store.ledger_id());
+        let folder = JobFolder::of(&database.local_path(), store.ledger_id());
         let jobs = folder.load().unwrap_or_else(|error| {
             tracing::warn!(%error, "the records of earlier jobs cannot be read");
             Vec::new()

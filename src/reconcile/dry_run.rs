@@ -1,7 +1,6 @@
 //! The dry run of reconcile: reports what a run would fetch and list, without making a request.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::fetch_open::{account_of, wanted};
 use super::progress::Progress;
@@ -31,9 +30,8 @@ pub fn dry_run(
     store: &dyn Store,
     accounts: &BTreeMap<AccountSid, Credentials>,
     plan: &ReconcilePlan,
-    state_file: &Path,
 ) -> Result<DryRun, StoreError> {
-    let mut progress = Progress::read(state_file, store.ledger_id());
+    let mut progress = Progress::read(store);
     let mut dry_run = DryRun::default();
     if plan.fetch {
         let mut next = progress.begin_to_fetch(plan);

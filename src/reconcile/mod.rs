@@ -16,13 +16,12 @@ mod unconfirmed_sends;
 pub mod worker;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 pub use self::dry_run::{DryRun, dry_run};
-pub use self::progress::{LastReconcile, Progress, last_reconcile, state_file};
+pub use self::progress::{LastReconcile, Progress, last_reconcile};
 pub use self::unconfirmed_sends::UnconfirmedSends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::projection::known_facts::{KnownFacts, Novelty};
@@ -76,8 +75,6 @@ pub struct Run<'a> {
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
     /// Called after every step.
     pub tell: &'a mut dyn FnMut(&ReconcileSummary),
-    /// The file with the progress, which the next run continues from.
-    pub state_file: PathBuf,
     progress: Progress,
     summary: ReconcileSummary,
     known_facts: KnownFacts,
@@ -130,8 +127,6 @@ pub enum ReconcileError {
     ManyErrors(u64, ApiError),
     #[error("another reconcile is running on this ledger")]
     AtWork,
-    #[error("cannot write {path}: {cause}")]
-    State { path: String, cause: std::io::Error },
 }
 
 /// Twilio's own error text, which is appended to the explanation.
@@ -163,7 +158,6 @@ impl<'a> Run<'a> {
         client: &'a Client,
         accounts: &'a BTreeMap<AccountSid, Credentials>,
         plan: &'a ReconcilePlan,
-        state_file: PathBuf,
         append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
         tell: &'a mut dyn FnMut(&ReconcileSummary),
     ) -> Self {
@@ -175,7 +169,6 @@ impl<'a> Run<'a> {
             plan,
             append,
             tell,
-            state_file,
             progress,
             summary,
             known_facts,
@@ -186,18 +179,18 @@ impl<'a> Run<'a> {
 
     /// Executes the plan. The summary covers what was done even if the run stopped early.
     pub fn go(mut self) -> (ReconcileSummary, Result<(), ReconcileError>) {
-        let _only_one = match progress::lock(&self.state_file) {
-            Ok(lock) => lock,
+        let _only_one = match progress::begin(self.store) {
+            Ok(only_one) => only_one,
             Err(error) => return (self.summary, Err(error)),
         };
-        self.progress = Progress::read(&self.state_file, self.store.ledger_id());
+        self.progress = Progress::read(self.store);
         self.sends = self.progress.sends().clone();
         self.progress.forget_refusals_elsewhere(&self.client.url(""), self.plan);
         let outcome = self.all();
         let ended =
             self.progress.end(&self.summary, outcome.as_ref().err().map(ToString::to_string));
-        let kept = ended.write(&self.state_file);
-        (self.summary, outcome.and(kept))
+        let kept = ended.write(self.store);
+        (self.summary, outcome.and(kept.map_err(ReconcileError::from)))
     }
 
     fn all(&mut self) -> Result<(), ReconcileError> {
@@ -270,7 +263,7 @@ impl<'a> Run<'a> {
         get_on(&mut self.progress);
         self.progress.keep_sends(&self.sends);
         (self.tell)(&self.summary);
-        self.progress.write(&self.state_file)
+        Ok(self.progress.write(self.store)?)
     }
 
     /// True if an event adds a fact about its message, or identifies its send; the fact is known

@@ -1,18 +1,13 @@
-//! The progress of reconcile, saved next to the ledger so that the next run can resume.
+//! The progress of reconcile, which the ledger keeps so that the next run can resume.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{ReconcileError, ReconcilePlan, ReconcileSummary, UnconfirmedSends, before, now};
 use crate::domain::{AccountSid, MessageSid, Timestamp};
-use crate::store::Lock;
+use crate::store::{KeptValue, Store, StoreError, Task, TaskGuard};
 
 /// The saved progress. It can be deleted: the next run then starts over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +42,7 @@ struct RefusedMessage {
 /// not be visible everywhere yet.
 const REFUSALS_MAX: u32 = 3;
 
-/// The maximum number of refused messages that are remembered: the file then has some megabytes. Others
+/// The maximum number of refused messages that are remembered: the progress then has some megabytes. Others
 /// are requested until they are too old.
 const REFUSED_MESSAGES_MAX: usize = 50_000;
 
@@ -90,32 +85,27 @@ pub struct LastReconcile {
     pub stopped_by: Option<String>,
 }
 
-/// The file with the progress: `ledger.reconcile.json` for `ledger.db`.
-pub fn state_file(ledger: &Path) -> PathBuf {
-    ledger.with_extension("reconcile.json")
-}
-
 /// The outcome of the last run on this ledger; `None` if there was none.
-pub fn last_reconcile(state_file: &Path) -> Option<LastReconcile> {
-    Progress::kept(state_file)?.last_run
+pub fn last_reconcile(store: &dyn Store) -> Option<LastReconcile> {
+    Progress::kept(store)?.last_run
 }
 
-/// Takes the lock that excludes other runs on the same ledger.
-pub fn lock(state_file: &Path) -> Result<Lock, ReconcileError> {
-    Lock::soon(state_file)?.ok_or(ReconcileError::AtWork)
+/// Takes the right that excludes other runs on the same ledger.
+pub fn begin(store: &dyn Store) -> Result<Box<dyn TaskGuard>, ReconcileError> {
+    store.begin(Task::Reconcile)?.ok_or(ReconcileError::AtWork)
 }
 
 impl Progress {
     /// Reads the saved progress; empty if it cannot be read, or belongs to another ledger.
-    pub fn read(state_file: &Path, ledger_id: Uuid) -> Self {
-        let ledger_id = ledger_id.to_string();
-        Self::kept(state_file)
+    pub fn read(store: &dyn Store) -> Self {
+        let ledger_id = store.ledger_id().to_string();
+        Self::kept(store)
             .filter(|kept| kept.ledger_id == ledger_id)
             .unwrap_or_else(|| Self { ledger_id, ..Self::default() })
     }
 
-    fn kept(state_file: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(state_file).ok()?).ok()
+    fn kept(store: &dyn Store) -> Option<Self> {
+        serde_json::from_slice(&store.kept(KeptValue::Reconcile).ok()??).ok()
     }
 
     /// The sends whose outcome is unknown.
@@ -129,17 +119,9 @@ impl Progress {
     }
 
     /// Saves the progress atomically.
-    pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
-        // A fixed name, so that runs that are killed here leave one file at most.
-        let unfinished = state_file.with_extension("json.unfinished");
-        let write = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            options.open(&unfinished)?.write_all(&serde_json::to_vec_pretty(self)?)?;
-            std::fs::rename(&unfinished, state_file)
-        };
-        let path = state_file.display().to_string();
-        write().map_err(|cause| ReconcileError::State { path, cause })
+    pub fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let json = serde_json::to_vec_pretty(self).expect("the progress is JSON");
+        store.keep(KeptValue::Reconcile, &json)
     }
 
     /// The id below which fetching resumes; `None` if it begins with the newest message.

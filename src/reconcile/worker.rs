@@ -1,7 +1,6 @@
 //! The background job that runs reconcile at an interval while a server runs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::metrics::ReconcileMetrics;
@@ -30,8 +29,6 @@ pub struct Job {
     pub client: Client,
     /// Returns the current credentials of each account.
     pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
-    /// The file with the progress, which the next run continues from.
-    pub state_file: PathBuf,
     /// The metrics of runs.
     pub metrics: ReconcileMetrics,
 }
@@ -86,5 +83,5 @@ fn run(
     let plan = (job.plan)();
     let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_when_free(store, events).map(|_| ());
-    Run::new(store, client, &accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {}).go()
+    Run::new(store, client, &accounts, &plan, &mut append, &mut |_| {}).go()
 }

@@ -10,7 +10,8 @@ use crate::forward::metrics::ForwardMetrics;
 use crate::forward::target::Target;
 use crate::forward::worker::{self, Handle};
 use crate::http::CallbackState;
-use crate::store::{self, forward_fit};
+use crate::store;
+use crate::store::forward::fit;
 
 /// How long the targets may take to end, together.
 const END_PATIENCE: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ pub struct Forwarding(Vec<Handle>);
 /// Has targets continue at the end of a log that was restored, before anything is appended to it.
 pub fn continue_at_end(ledger: &RunningLedger) {
     let corrected = match store::open_forward_store(&ledger.database) {
-        Ok(Some(mut forward)) => forward_fit::continue_at_end(&*ledger.store, &mut *forward),
+        Ok(Some(mut forward)) => fit::continue_at_end(&*ledger.store, &mut *forward),
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };

@@ -35,7 +35,7 @@ pub fn configured(
             .with_server(RunningServer { address: Some(admin), ..server });
         checks::run(&context, Cost::More)
     };
-    let (database, ledger_id) = (ledger.database.clone(), ledger.store.ledger_id());
-    let last_backup = move || last_backup_at(&database, ledger_id);
+    let store = Arc::clone(&ledger.store);
+    let last_backup = move || last_backup_at(&*store);
     HealthChecks::new(Box::new(run), receiving.metrics.recent(), Box::new(last_backup))
 }

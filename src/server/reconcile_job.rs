@@ -1,7 +1,6 @@
 //! Periodic reconciliation in a running server, if it is configured.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Job};
-use crate::reconcile::{self, REQUESTS_MAX, ReconcilePlan};
+use crate::reconcile::{REQUESTS_MAX, ReconcilePlan};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, RequestLimits};
 
@@ -28,7 +27,6 @@ pub struct ReconcileJob {
     client: Client,
     settings: Settings,
     accounts: BTreeMap<AccountSid, Credentials>,
-    state_file: PathBuf,
 }
 
 impl ReconcileJob {
@@ -43,13 +41,12 @@ impl ReconcileJob {
             client: settings.twilio_client(RequestLimits::new(u64::MAX, || false))?,
             accounts: settings.credentials(None)?,
             settings: settings.clone(),
-            state_file: reconcile::state_file(&settings.database()?.log_file()),
         }))
     }
 
     /// Starts the job's thread.
     pub fn start(self, ledger: &RunningLedger, metrics: &ReconcileMetrics) -> Background {
-        let Self { every, configured, database, client, settings, accounts, state_file } = self;
+        let Self { every, configured, database, client, settings, accounts } = self;
         let projection = ledger.projection.clone();
         worker::start(Job {
             database,
@@ -63,7 +60,6 @@ impl ReconcileJob {
                 let now = settings.reread().and_then(|settings| settings.credentials(None));
                 now.unwrap_or_else(|_| accounts.clone())
             }),
-            state_file,
             metrics: metrics.clone(),
         })
     }

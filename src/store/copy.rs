@@ -15,13 +15,7 @@ pub fn copy_log(
     to: &Path,
     progress: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<Position, StoreError> {
-    sqlite::log::copy::log(&from.log_file(), to, progress)
-}
-
-/// Fails if the write-ahead log next to a log belongs to another one. No process may write to the log
-/// meanwhile.
-pub fn refuse_foreign_wal(database: &Database) -> Result<(), StoreError> {
-    sqlite::files::wal_ownership::refuse_foreign_wal(&database.log_file())
+    sqlite::log::copy::log(&from.local_path(), to, progress)
 }
 
 /// Fails if a file exists at a path, or SQLite's files of an earlier one next to it.
@@ -37,7 +31,7 @@ pub struct Vacant {
 impl Vacant {
     /// Reserves the path; fails if it is in use, or if a ledger or part of one exists there.
     pub fn take(database: &Database) -> Result<Self, StoreError> {
-        let path = &database.log_file();
+        let path = &database.local_path();
         sqlite::files::connect::make_folder(path)?;
         let lock = sqlite::files::lock::Lock::acquire(path)?;
         refuse_taken(path)?;

@@ -9,9 +9,9 @@ use crate::domain::Position;
 #[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum StoreError {
     #[error(
-        "{} is held by another process, such as a running server; stop that process or choose another ledger", path.display()
+        "{place} is held by another process, such as a running server; stop that process or choose another ledger"
     )]
-    Locked { path: PathBuf },
+    Locked { place: String },
 
     #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
     NotInPlace { path: PathBuf },
@@ -24,11 +24,10 @@ pub enum StoreError {
     DamagedLog { path: PathBuf, detail: String, in_database: bool },
 
     #[error(
-        "events that were acknowledged are missing from {}: {detail}; its files were left unchanged: \
-         put the right ones back, or stop the server, keep a copy of them and restore the newest backup",
-        path.display()
+        "events that were acknowledged are missing from {place}: {detail}; its files were left unchanged: \
+         put the right ones back, or stop the server, keep a copy of them and restore the newest backup"
     )]
-    LostEvents { path: PathBuf, detail: String },
+    LostEvents { place: String, detail: String },
 
     #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
     IsFolder { path: PathBuf },
@@ -36,11 +35,15 @@ pub enum StoreError {
     #[error("{} cannot be a ledger: {} is a file, not a folder", path.display(), file.display())]
     InFile { path: PathBuf, file: PathBuf },
 
-    #[error("there is no ledger at {}; create one with `serve`, or choose another with --database or DELIVERY_LEDGER_DATABASE", path.display())]
-    NotFound { path: PathBuf },
+    #[error(
+        "there is no ledger at {place}; create one with `serve`, or choose another with --database or DELIVERY_LEDGER_DATABASE"
+    )]
+    NotFound { place: String },
 
-    #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
-    NewerVersion { path: PathBuf, found: u32, known: u32 },
+    #[error(
+        "{place} was written by a newer version (schema {found}, this version knows {known}); use that version"
+    )]
+    NewerVersion { place: String, found: u32, known: u32 },
 
     #[error(
         "{} was written by version 0.1.0-dev, whose log has another format; export it with that version \
@@ -50,8 +53,8 @@ pub enum StoreError {
     )]
     UnreleasedVersion { path: PathBuf },
 
-    #[error("{} is not a delivery-ledger database: {detail}", path.display())]
-    NotALedger { path: PathBuf, detail: String },
+    #[error("{place} is not a delivery-ledger database: {detail}")]
+    NotALedger { place: String, detail: String },
 
     #[error("{} already exists and will not be overwritten; choose another path or move it first", path.display())]
     AlreadyExists { path: PathBuf },
@@ -90,8 +93,8 @@ pub enum StoreError {
     #[error("the views are damaged: {detail}")]
     DamagedViews { detail: String },
 
-    #[error("{} is being rebuilt by another replay; wait until it has finished", path.display())]
-    Replaying { path: PathBuf },
+    #[error("{place} is being rebuilt by another replay; wait until it has finished")]
+    Replaying { place: String },
 
     #[error("another process has moved the views' checkpoint")]
     CheckpointMoved,

@@ -3,19 +3,21 @@
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be rebuilt from it. Every method
 //! blocks; async callers use a blocking thread.
 
+mod batch;
 mod checked;
+mod codec;
 pub mod copy;
 mod error;
 mod event_bytes;
 mod event_pages;
 pub mod forward;
-pub mod forward_fit;
 pub mod head;
 pub mod inspect;
+mod list;
 pub mod open;
 pub mod quarantine;
-mod recent_appends;
 mod salt;
+mod shared;
 mod sqlite;
 pub mod writer;
 
@@ -26,25 +28,25 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::domain::hash::Hash;
-use crate::domain::logged_error::{LoggedError, LoggedErrors};
+use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
-use crate::domain::tree::{Node, RightEdge};
-use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
+use crate::domain::{MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
+pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage};
 pub use checked::{Checked, Damage};
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
 pub use open::{
-    Database, create_forward_store, create_quarantine, lock_recheck, open, open_forward_store,
-    open_quarantine, read_forward_store, read_quarantine,
+    Database, create_forward_store, create_quarantine, open, open_forward_store, open_quarantine,
+    read_forward_store, read_quarantine,
 };
-pub use recent_appends::RecentAppends;
 pub use salt::new_salt;
-pub use sqlite::files::lock::Lock;
+pub use shared::{KeptValue, Task, TaskGuard};
 pub use sqlite::version as sqlite_version;
+pub use writer::recent_appends::RecentAppends;
 
 /// The tree's nodes are stored at every multiple of this level: those of level 8 show which 256 events have
 /// changed, and the others keep proofs fast.
@@ -52,6 +54,9 @@ pub const NODE_LEVELS: u8 = 8;
 
 /// How long [`append_when_free`] waits for other processes that write.
 const APPEND_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a wait looks at the log: other processes do not report what they append.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A ledger on one engine: its log, and the views derived from it.
 pub trait Store: Send + Sync {
@@ -131,6 +136,29 @@ pub trait Store: Send + Sync {
 
     /// The events at these positions, in the given order; a missing one is an error.
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// Waits until the log has reached a position, also by events of other processes, but at most this long.
+    /// Returns its head.
+    fn wait_for(&self, position: Position, at_most: Duration) -> Result<Position, StoreError> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            let head = self.head()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if head >= position || left.is_zero() {
+                return Ok(head);
+            }
+            std::thread::sleep(left.min(POLL_INTERVAL));
+        }
+    }
+
+    /// Takes the right to run a task, waiting up to a second; `None` if another process keeps it.
+    fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError>;
+
+    /// A small value; `None` if it was never kept.
+    fn kept(&self, value: KeptValue) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Replaces a small value, all or nothing. It works however the ledger was opened.
+    fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
@@ -261,77 +289,6 @@ pub trait NewGeneration {
     fn swap_in(&self) -> Result<bool, StoreError>;
 }
 
-/// A checkpoint: how far a projection has read, and of which log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The id of the ledger whose log was read.
-    pub ledger_id: Uuid,
-    /// Another UUID after each reset and each replay; not the one in the name of the file.
-    pub generation: Uuid,
-    /// The rule by which statuses were decided.
-    pub rule: Rule,
-    /// The last position that was read; 0 is none.
-    pub position: Position,
-    /// The event at the position; `None` at position 0.
-    pub event_id: Option<Uuid>,
-    /// The right edge of the tree up to the position.
-    pub tree: RightEdge,
-    /// The first event that no simulation sent; 0 is none.
-    pub first_real: Position,
-    /// The last event that a simulation sent; 0 is none.
-    pub last_simulated: Position,
-    /// The tags by which lists find messages without a scan.
-    pub indexed_tags: IndexedTags,
-}
-
-/// One message in the views.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Its place in the order of first arrival, from 1; 0 until it is first projected.
-    pub id: u64,
-    /// The account and SID of the message.
-    pub key: MessageKey,
-    /// Its state after the events up to the checkpoint.
-    pub lifecycle: Lifecycle,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessagePage {
-    /// The state of the views that the messages were read from.
-    pub checkpoint: Checkpoint,
-    /// The messages, newest first.
-    pub messages: Vec<Message>,
-    /// Where the next page begins; `None` if this is the last.
-    pub next_before: Option<u64>,
-}
-
-/// The changes of one step of a projection.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// The checkpoint's position that the step began at.
-    pub from: Position,
-    /// The checkpoint after the step.
-    pub to: Checkpoint,
-    /// Every message the step touched, new ones in order of first arrival.
-    pub messages: Vec<MessageChange>,
-    /// The nodes of the tree that are complete now, of the levels that are stored.
-    pub tree_nodes: Vec<(Node, Hash)>,
-    /// The errors that Twilio has logged, in order of position. Those that the views have already are not
-    /// counted again.
-    pub logged_errors: Vec<LoggedError>,
-}
-
-/// One message that a step touched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageChange {
-    /// Its state in the views before the step; `None` for a new message, as most are. Roll-ups and indexes are
-    /// corrected by it.
-    pub before: Option<Box<Lifecycle>>,
-    /// The message after the step.
-    pub message: Message,
-}
-
 /// The purpose that a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -358,17 +315,18 @@ pub enum WalCheckpoints {
     External,
 }
 
-/// Bytes that a ledger takes on disk; 0 for a file that does not exist.
+/// Bytes that a ledger takes on disk; 0 for a file that does not exist, `None` for what an engine does not have
+/// or cannot know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
     /// The log's file.
     pub log: u64,
     /// The log's WAL.
-    pub log_wal: u64,
+    pub log_wal: Option<u64>,
     /// The views' file.
     pub views: u64,
     /// The views' WAL.
-    pub views_wal: u64,
+    pub views_wal: Option<u64>,
     /// Bytes that this process may still write to the log's disk.
-    pub disk_free: u64,
+    pub disk_free: Option<u64>,
 }

@@ -9,7 +9,7 @@ use super::quarantine::Quarantine;
 use super::sqlite::files::paths;
 use super::sqlite::forward::SqliteForwardStore;
 use super::sqlite::quarantine::SqliteQuarantine;
-use super::{Access, Lock, Store, StoreError, WalCheckpoints, sqlite};
+use super::{Access, Store, StoreError, WalCheckpoints, sqlite};
 
 /// The location of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +45,29 @@ impl Database {
         }
     }
 
-    /// The log's file after following links, because all files next to it are named after it.
-    pub fn log_file(&self) -> Cow<'_, Path> {
+    /// The log's file after following links, because all files next to it are named after it; `None` if the
+    /// engine has no files.
+    pub fn log_file(&self) -> Option<Cow<'_, Path>> {
+        Some(paths::behind_link(self.path()))
+    }
+
+    /// The path that files of this machine are named after which belong to the ledger, but not to its store,
+    /// such as `ledger.access.jsonl`: the log.
+    pub fn local_path(&self) -> Cow<'_, Path> {
         paths::behind_link(self.path())
     }
 
-    /// The path of the log as it was given, for messages.
-    pub fn path(&self) -> &Path {
+    /// Where it is, for messages: the path as it was given.
+    pub fn place(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// False if there is certainly no ledger.
+    pub fn may_exist(&self) -> bool {
+        self.path().exists()
+    }
+
+    fn path(&self) -> &Path {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => path,
         }
@@ -70,41 +86,37 @@ pub fn open(database: &Database, access: Access) -> Result<Box<dyn Store>, Store
         Database::Sqlite(_) => WalCheckpoints::Own,
         Database::SqliteReplicated(_) => WalCheckpoints::External,
     };
-    Ok(Box::new(sqlite::SqliteStore::open(&database.log_file(), access, wal_checkpoints)?))
+    let log = paths::behind_link(database.path());
+    Ok(Box::new(sqlite::SqliteStore::open(&log, access, wal_checkpoints)?))
 }
 
 /// Opens a ledger's quarantine, which is created if it does not exist.
 pub fn create_quarantine(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
-    Ok(Box::new(SqliteQuarantine::open_or_create(&database.log_file())?))
+    Ok(Box::new(SqliteQuarantine::open_or_create(&paths::behind_link(database.path()))?))
 }
 
 /// Opens a ledger's quarantine to change it; `None` if it does not exist.
 pub fn open_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = SqliteQuarantine::open(&database.log_file())?;
+    let found = SqliteQuarantine::open(&paths::behind_link(database.path()))?;
     Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
 }
 
 /// Opens a ledger's quarantine read-only; `None` if it does not exist.
 pub fn read_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = SqliteQuarantine::open_for_reading(&database.log_file())?;
+    let found = SqliteQuarantine::open_for_reading(&paths::behind_link(database.path()))?;
     Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
-}
-
-/// Locks out a second recheck until it is dropped; `None` if another one is running.
-pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
-    Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }
 
 /// Opens a ledger's store of forwarding, which is created if it does not exist.
 pub fn create_forward_store(database: &Database) -> Result<Box<dyn ForwardStore>, StoreError> {
-    Ok(Box::new(SqliteForwardStore::open_or_create(&database.log_file())?))
+    Ok(Box::new(SqliteForwardStore::open_or_create(&paths::behind_link(database.path()))?))
 }
 
 /// Opens a ledger's store of forwarding to change it; `None` if it does not exist.
 pub fn open_forward_store(
     database: &Database,
 ) -> Result<Option<Box<dyn ForwardStore>>, StoreError> {
-    let found = SqliteForwardStore::open(&database.log_file())?;
+    let found = SqliteForwardStore::open(&paths::behind_link(database.path()))?;
     Ok(found.map(|store| Box::new(store) as Box<dyn ForwardStore>))
 }
 
@@ -112,6 +124,6 @@ pub fn open_forward_store(
 pub fn read_forward_store(
     database: &Database,
 ) -> Result<Option<Box<dyn ForwardStore>>, StoreError> {
-    let found = SqliteForwardStore::open_for_reading(&database.log_file())?;
+    let found = SqliteForwardStore::open_for_reading(&paths::behind_link(database.path()))?;
     Ok(found.map(|store| Box::new(store) as Box<dyn ForwardStore>))
 }

@@ -43,7 +43,7 @@ CREATE TABLE messages(
   flags INTEGER NOT NULL,          -- bits: 1 conflict, 2 late, 4 duplicate, 8 open, 16 inbound,
                                    -- 32 no status reported
   lifecycle BLOB NOT NULL          -- everything else, in format 5 of
-                                   -- src/store/sqlite/views/codec/lifecycle.rs; a change of that
+                                   -- src/store/codec/lifecycle/mod.rs; a change of that
                                    -- format changes the number here, so that existing views are
                                    -- rebuilt; src/domain/digest.rs defines the fingerprints
 );

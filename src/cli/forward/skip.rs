@@ -11,8 +11,8 @@ use crate::cli::common::terminal;
 use crate::cli::common::text::{self, number};
 use crate::config::Settings;
 use crate::domain::Position;
+use crate::store::forward::fit::{self, is_of_log};
 use crate::store::forward::{ReadTo, Which};
-use crate::store::forward_fit::{self, is_of_log};
 use crate::store::{self, Access, Store};
 use crate::telemetry::eprint_line;
 
@@ -142,8 +142,8 @@ fn continue_at(name: &str, to: To, format: Format, settings: &Settings) -> Resul
 fn place(log: &dyn Store, to: To) -> Result<ReadTo> {
     let head = log.head()?;
     match to {
-        To::Head => Ok(forward_fit::place(log, head)?),
-        To::Position(position) if position <= head => Ok(forward_fit::place(log, position)?),
+        To::Head => Ok(fit::place(log, head)?),
+        To::Position(position) if position <= head => Ok(fit::place(log, position)?),
         To::Position(position) => {
             let beyond = format!("--to: {position} is beyond the head, {head}");
             Err(UsageError(beyond).into())

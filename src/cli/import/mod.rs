@@ -24,7 +24,7 @@ use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};
 use crate::import::{Counts, ImportFormat, Options, StagedImport, stage};
 use crate::store::inspect;
-use crate::store::{self, Access, Database, Lock, Store, StoreError, append_when_free};
+use crate::store::{self, Access, Database, Store, StoreError, Task, TaskGuard, append_when_free};
 
 /// The maximum pause after a batch.
 const REST_MAX: Duration = Duration::from_millis(100);
@@ -84,7 +84,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let mut staged = args.stage(&database, settings, &interrupt)?;
     let proceeds = staged.counts.rejected == 0 || args.skip_refused;
     let _only_one = match proceeds && !args.dry_run {
-        true => Some(only_one(settings, &database)?),
+        true => Some(only_one(settings)?),
         false => None,
     };
     let store = match proceeds {
@@ -128,7 +128,7 @@ impl Args {
             keep_content: self.keep_content,
             account_sid,
             now,
-            spool_folder: spool_folder(&database.log_file()),
+            spool_folder: spool_folder(&database.local_path()),
         };
         let bar = bytes_bar(&self.files);
         let staged =
@@ -227,10 +227,9 @@ fn rejected_text(counts: Counts) -> String {
 
 /// Creates the ledger if it does not exist, and locks out another import: two concurrent imports would
 /// both find an event missing, and both append it.
-fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
-    drop(ledger::to_append_or_make(settings)?);
-    let lock = Lock::soon(&database.log_file().with_extension("import"))?;
-    lock.ok_or_else(|| anyhow!("another import is running on this ledger"))
+fn only_one(settings: &Settings) -> Result<Box<dyn TaskGuard>> {
+    let guard = ledger::to_append_or_make(settings)?.begin(Task::Import)?;
+    guard.ok_or_else(|| anyhow!("another import is running on this ledger"))
 }
 
 /// Pauses after each batch if a server holds the ledger: SQLite's lock is not fair, and callbacks would

@@ -12,7 +12,7 @@ use crate::cli::common::text::number;
 use crate::cli::common::{ledger, progress};
 use crate::config::{self, ListenerConfig, Settings};
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
-use crate::store::{self, Access};
+use crate::store::{self, Access, Task};
 
 /// The arguments of `quarantine recheck`.
 #[derive(Debug, clap::Args)]
@@ -63,11 +63,11 @@ fn for_real(configured: &ListenerConfig, settings: &Settings) -> Result<Rechecke
     let Some(mut quarantine) = store::open_quarantine(&database)? else {
         return Ok(Rechecked::default());
     };
+    let store = ledger::to_append(settings)?;
     // Two concurrent rechecks could both append a request before one of them deletes it.
-    let Some(_alone) = store::lock_recheck(&database)? else {
+    let Some(_alone) = store.begin(Task::Recheck)? else {
         bail!("another recheck of {database} is running; wait until it has finished");
     };
-    let store = ledger::to_append(settings)?;
     let bar = progress::over_events(quarantine.size()?.requests, "recheck");
     let rechecked =
         recheck(&mut *quarantine, &*store, &accepted_by(configured), &mut |rechecked| {

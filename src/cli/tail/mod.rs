@@ -3,7 +3,6 @@
 mod forward_to;
 
 use std::io::{Stdout, Write};
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -101,7 +100,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         if !wait {
             return Ok(Outcome::Done);
         }
-        sleep(POLL_INTERVAL);
+        store.wait_for(after + 1, POLL_INTERVAL)?;
     }
 }
 

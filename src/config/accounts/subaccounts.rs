@@ -79,7 +79,7 @@ impl Settings {
 
     /// The file with the fetched subaccounts of this ledger.
     pub fn subaccounts_file(&self) -> Result<PathBuf> {
-        Ok(file::path(&self.place()?.log_file()))
+        Ok(file::path(&self.place()?.local_path()))
     }
 
     /// The accounts whose subaccounts are fetched, with their own credentials. An API key is not used:

@@ -25,8 +25,8 @@ use crate::forward::selected::SelectedEvent;
 use crate::forward::target::Beginning;
 use crate::projection::throttle::CpuThrottle;
 use crate::store;
+use crate::store::forward::fit::place;
 use crate::store::forward::{ForwardStore, ReadTo, Step};
-use crate::store::forward_fit::place;
 
 /// The most events that wait. Each takes some 300 bytes of memory. If there are more, nothing is read until
 /// some are accepted or given up.

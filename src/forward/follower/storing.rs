@@ -10,8 +10,8 @@ use crate::forward::metrics::Progress;
 use crate::forward::queue::Queue;
 use crate::forward::schedule::{after, before};
 use crate::store::StoreError;
+use crate::store::forward::fit::place;
 use crate::store::forward::{AnswerCount, Step, UnacceptedEvent};
-use crate::store::forward_fit::place;
 
 /// How long answers are counted, in hours: a comparison is about a week or two.
 const HOURS_KEPT: i64 = 31 * 24;

@@ -2,14 +2,18 @@
 //! and rebuilt.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use refinery_core::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use crate::store::StoreError;
-use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
+use crate::store::sqlite::{engine, place};
+
+/// How long another process may take to migrate a small file.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(2);
 
 const LOG: [(&str, &str); 1] =
     [("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql"))];
@@ -66,7 +70,7 @@ pub fn views(connection: &mut Connection, path: &Path) -> Result<(), StoreError>
 /// Migrates a quarantine to this version's schema; fails if it is newer.
 pub fn quarantine(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer_than(QUARANTINE.len(), connection, path)?;
-    run(connection, &QUARANTINE, path)
+    run_beside_others(connection, &QUARANTINE, path)
 }
 
 /// Whether a quarantine has an older schema. A newer one is an error.
@@ -76,7 +80,7 @@ pub fn quarantine_is_older(connection: &Connection, path: &Path) -> Result<bool,
 
 /// Migrates a store of forwarding to this version's schema.
 pub fn forward(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    run(connection, &FORWARD, path)
+    run_beside_others(connection, &FORWARD, path)
 }
 
 /// Fails for a store of forwarding with a newer schema, before anything is changed in its files.
@@ -146,11 +150,11 @@ fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Resu
     let found = applied.last().map_or(0, |(version, _)| *version);
     match u32::try_from(found) {
         Ok(0) if tables > 0 => Err(StoreError::NotALedger {
-            path: path.to_owned(),
+            place: place(path),
             detail: "it has tables of something else".to_owned(),
         }),
         Ok(found) if found > known as u32 => {
-            Err(StoreError::NewerVersion { path: path.to_owned(), found, known: known as u32 })
+            Err(StoreError::NewerVersion { place: place(path), found, known: known as u32 })
         }
         _ => Ok(()),
     }
@@ -167,7 +171,7 @@ pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreErr
 /// The error for an empty file.
 pub fn empty(path: &Path) -> StoreError {
     StoreError::NotALedger {
-        path: path.to_owned(),
+        place: place(path),
         detail: "it is empty; serve makes a ledger of it".to_owned(),
     }
 }
@@ -181,7 +185,7 @@ pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreErro
         .map_err(engine(&act))?;
     match stored {
         Some(bytes) => Uuid::from_slice(&bytes).map_err(|_| StoreError::NotALedger {
-            path: path.to_owned(),
+            place: place(path),
             detail: format!("its ledger_id has {} bytes, not 16", bytes.len()),
         }),
         None => {
@@ -227,6 +231,26 @@ fn run(
         act: format!("bring {} to this version's schema", path.display()),
         cause: Box::new(source),
     })
+}
+
+/// Migrates a file that other processes may be migrating at the same moment. Of two that run a migration, one
+/// fails, because the tables are there already; it then waits for the other.
+fn run_beside_others(
+    connection: &mut Connection,
+    migrations: &[(&str, &str)],
+    path: &Path,
+) -> Result<(), StoreError> {
+    let deadline = Instant::now() + MIGRATION_PATIENCE;
+    while let Err(error) = run(connection, migrations, path) {
+        if !is_older_than(migrations.len(), connection, path)? {
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 /// Version and checksum of every migration applied to a file, in order.

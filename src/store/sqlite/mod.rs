@@ -20,8 +20,8 @@ use self::views::generation::SqliteGeneration;
 use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
 use super::{
-    Access, Checked, Damage, NewGeneration, RecentAppends, Sizes, Store, StoreError, Views,
-    WalCheckpoints,
+    Access, Checked, Damage, KeptValue, NewGeneration, RecentAppends, Sizes, Store, StoreError,
+    Task, TaskGuard, Views, WalCheckpoints,
 };
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
@@ -50,7 +50,7 @@ impl SqliteStore {
         self::files::paths::refuse_folder(path)?;
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
-            _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
+            _ if !path.exists() => Err(StoreError::NotFound { place: place(path) }),
             Access::Read => {
                 refuse_unsafe_to_read(path)?;
                 Self::open_shared(Log::open_for_reading(path)?, StoreViews::open_for_reading)
@@ -162,6 +162,25 @@ impl Store for SqliteStore {
         self.log.safe_without_wal()
     }
 
+    fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError> {
+        let log = self.log.path();
+        let guarded = match task {
+            Task::Import => log.with_extension("import"),
+            Task::Reconcile => log.with_extension("reconcile.json"),
+            Task::Recheck => self::quarantine::path_of(log),
+        };
+        let lock = Lock::soon(&guarded)?;
+        Ok(lock.map(|lock| Box::new(lock) as Box<dyn TaskGuard>))
+    }
+
+    fn kept(&self, value: KeptValue) -> Result<Option<Vec<u8>>, StoreError> {
+        self::files::kept::read(self.log.path(), value)
+    }
+
+    fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
+        self::files::kept::write(self.log.path(), value, bytes)
+    }
+
     fn sizes(&self) -> Result<Sizes, StoreError> {
         sizes(self.log.path(), &self.views_link.file())
     }
@@ -214,11 +233,16 @@ pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
     Ok(Sizes {
         log: bytes(log),
-        log_wal: bytes(&self::files::paths::sidecar(log, "-wal")),
+        log_wal: Some(bytes(&self::files::paths::sidecar(log, "-wal"))),
         views: bytes(views),
-        views_wal: bytes(&self::files::paths::sidecar(views, "-wal")),
-        disk_free: self::files::paths::disk_free(log)?,
+        views_wal: Some(bytes(&self::files::paths::sidecar(views, "-wal"))),
+        disk_free: Some(self::files::paths::disk_free(log)?),
     })
+}
+
+/// A path as errors name it.
+fn place(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// Adds the failed action to SQLite's error.

@@ -8,13 +8,13 @@ use uuid::Uuid;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
+use crate::store::codec::values;
 use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::FileIdentity;
 use crate::store::sqlite::files::paths;
 use crate::store::sqlite::files::paths::sibling;
-use crate::store::sqlite::log::values;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::query_value;
 

@@ -3,6 +3,7 @@
 
 mod health;
 pub mod metrics;
+pub mod recent_appends;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

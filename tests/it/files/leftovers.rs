@@ -1,12 +1,13 @@
 //! Two writers on one ledger, and files that do not belong together: each is refused with the file's name.
 
+use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use delivery_ledger::store::{self, Access, Database, Lock, StoreError};
+use delivery_ledger::store::{self, Access, Database, StoreError};
 use rusqlite::Connection;
 
 use crate::support::events::event;
@@ -130,9 +131,9 @@ fn files_next_to_a_ledger_are_named_after_the_target_of_a_link() {
     symlink("ledger.db", ledger.file("link.db")).unwrap();
     let link = Database::Sqlite(ledger.file("link.db"));
 
-    assert_eq!(link.log_file(), ledger.log_file(), "before there is a file");
+    assert_eq!(link.local_path(), ledger.log_file(), "before there is a file");
     drop(ledger.open());
-    assert_eq!(link.log_file(), ledger.log_file().canonicalize().unwrap());
+    assert_eq!(link.local_path(), ledger.log_file().canonicalize().unwrap());
     assert_eq!(link.to_string(), format!("sqlite:{}", ledger.file("link.db").display()));
 }
 
@@ -198,7 +199,8 @@ fn a_reader_also_refuses_an_older_wal() {
     assert!(!aside.file("ledger.db.lock").exists(), "a reader makes no lock");
 
     // A server holds the ledger and writes to both files while a reader compares them.
-    let _held = Lock::acquire(&aside.log_file()).unwrap();
+    let held = File::create(aside.file("ledger.db.lock")).unwrap();
+    held.lock().unwrap();
     assert_eq!(aside.open_for_reading().head().unwrap(), 20);
 }
 

@@ -8,8 +8,9 @@ use std::process::Stdio;
 use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::store::Sizes;
-use delivery_ledger::store::{Checked, Damage, NewGeneration, Store, StoreError, Views};
+use delivery_ledger::store::{
+    Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard, Views,
+};
 use uuid::Uuid;
 
 use crate::support::events::{event, one_a_second};
@@ -148,6 +149,18 @@ impl Store for TooBusy {
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.0.check_files_unmoved()
+    }
+
+    fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError> {
+        self.0.begin(task)
+    }
+
+    fn kept(&self, value: KeptValue) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.kept(value)
+    }
+
+    fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.keep(value, bytes)
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

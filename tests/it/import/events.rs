@@ -5,7 +5,7 @@ use delivery_ledger::domain::event::{Headers, Salt};
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use delivery_ledger::export::{ExportRequest, ExportView, FileFormat, Selection};
 use delivery_ledger::import::{Counts, Options, stage};
-use delivery_ledger::store::{Lock, Store};
+use delivery_ledger::store::{Store, Task};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ fn a_timeline_shows_which_events_were_imported() {
 fn only_one_import_can_run_at_a_time() {
     let (from, to) = (eventful(), Ledger::new());
     let exported = file(&to, "events.ndjson", export(&from, &["events"]));
-    let lock = Lock::at_once(&to.file("ledger.import")).unwrap();
+    let lock = to.open().begin(Task::Import).unwrap().unwrap();
     let output = to.run(&["import", &exported]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();

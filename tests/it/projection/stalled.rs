@@ -9,10 +9,11 @@ use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
-use delivery_ledger::store;
-use delivery_ledger::store::Sizes;
 use delivery_ledger::store::head::Head;
-use delivery_ledger::store::{Access, Checked, Database, NewGeneration, Store, StoreError, Views};
+use delivery_ledger::store::{
+    self, Access, Checked, Database, KeptValue, NewGeneration, Sizes, Store, StoreError, Task,
+    TaskGuard, Views,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -123,6 +124,18 @@ impl Store for Stumbling {
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.inner.check_files_unmoved()
+    }
+
+    fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError> {
+        self.inner.begin(task)
+    }
+
+    fn kept(&self, value: KeptValue) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.kept(value)
+    }
+
+    fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
+        self.inner.keep(value, bytes)
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

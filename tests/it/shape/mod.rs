@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("rate_limit", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
-    ("store", &["background", "domain"]),
+    ("store", &["atomic_file", "background", "domain"]),
     ("projection", &["background", "domain", "twilio", "store"]),
     ("wire", &["domain"]),
     ("report", &["domain", "store", "projection", "wire", "text"]),

@@ -4,6 +4,7 @@
 mod forward;
 mod log;
 mod sqlite;
+mod tasks;
 mod views;
 
 use delivery_ledger::store::forward::ForwardStore;
@@ -112,6 +113,12 @@ on_every_engine! {
     list::a_list_has_exactly_the_messages_of_its_filter
     logged_errors::each_logged_error_counts_once_by_code_and_url
     logged_errors::logged_errors_of_many_urls_are_counted_together
+
+    tasks::a_task_has_one_holder_at_a_time
+    tasks::different_tasks_run_beside_each_other
+    tasks::a_kept_value_is_replaced_as_a_whole
+    tasks::kept_values_are_separate
+    tasks::a_wait_ends_once_the_log_has_reached_the_position
 
     forward::a_target_keeps_its_state_when_it_is_created_again
     forward::a_step_for_another_version_writes_nothing

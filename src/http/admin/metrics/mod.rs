@@ -85,12 +85,18 @@ fn count_stuck(state: &AdminState) -> Result<(), StoreError> {
 
 fn set_sizes(state: &AdminState, sizes: &Sizes) {
     let Sizes { log, log_wal, views, views_wal, disk_free } = *sizes;
-    for (file, bytes) in
-        [("log", log), ("log_wal", log_wal), ("views", views), ("views_wal", views_wal)]
-    {
+    let known = [
+        ("log", Some(log)),
+        ("log_wal", log_wal),
+        ("views", Some(views)),
+        ("views_wal", views_wal),
+    ];
+    for (file, bytes) in known.iter().filter_map(|(file, bytes)| Some((file, (*bytes)?))) {
         state.metrics.files.with_label_values(&[file]).set(gauge(bytes));
     }
-    state.metrics.disk_free.set(gauge(disk_free));
+    if let Some(disk_free) = disk_free {
+        state.metrics.disk_free.set(gauge(disk_free));
+    }
 }
 
 fn set_verification(state: &AdminState) {

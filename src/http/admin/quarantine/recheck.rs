@@ -10,7 +10,7 @@ use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::quarantine::ListenerSettings;
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
-use crate::store::{self, Access, Database};
+use crate::store::{self, Access, Database, Task};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -119,11 +119,9 @@ impl QuarantineRecheck {
         let Some(mut quarantine) = store::open_quarantine(&self.database)? else {
             return Ok(Rechecked::default());
         };
-        // A command may be running one, too.
-        let Some(_alone) = store::lock_recheck(&self.database)? else {
-            return Err(running_already());
-        };
         let store = store::open(&self.database, Access::Append)?;
+        // A command may be running one, too.
+        let Some(_alone) = store.begin(Task::Recheck)? else { return Err(running_already()) };
         let prefixes = listener.callback_paths.iter().filter_map(CallbackPath::prefix);
         store.set_path_prefixes(prefixes.map(str::to_owned).collect());
         Ok(recheck(&mut *quarantine, &*store, listener, &mut |_| {})?)

@@ -11,9 +11,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
 use crate::store::WalCheckpoints;
-use crate::store::sqlite::engine;
 use crate::store::sqlite::files::paths;
-use crate::store::sqlite::query_value;
+use crate::store::sqlite::{engine, place, query_value};
 
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -330,7 +329,7 @@ fn setting_refused(path: &Path, name: &str, got: &str) -> StoreError {
 pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotALedger {
-            path: path.to_owned(),
+            place: place(path),
             detail: "SQLite does not know its format".to_owned(),
         },
         // A reader of a WAL database keeps its locks in files next to it.

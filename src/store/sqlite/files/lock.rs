@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::paths::sidecar;
+use crate::store::sqlite::place;
+use crate::store::{StoreError, TaskGuard};
 
 /// How long to wait for a lock. Commands such as `audit` hold it for a moment, which should not make a
 /// server or a replay fail.
@@ -34,7 +35,7 @@ impl Drop for Lock {
 impl Lock {
     /// Takes the lock of a ledger's name, waiting up to a second.
     pub fn acquire(ledger: &Path) -> Result<Self, StoreError> {
-        Self::soon(ledger)?.ok_or_else(|| StoreError::Locked { path: ledger.to_owned() })
+        Self::soon(ledger)?.ok_or_else(|| StoreError::Locked { place: place(ledger) })
     }
 
     /// Takes the lock of a file, waiting up to a second; `None` if another process keeps it.
@@ -77,6 +78,12 @@ impl Lock {
     }
 }
 
+impl TaskGuard for Lock {
+    fn is_held(&self) -> bool {
+        true
+    }
+}
+
 /// The lock of a ledger's only writer: an exclusive `flock` on `ledger.db` itself, which survives renaming,
 /// and the lock of its name, which protects a file that is put in its place.
 pub struct WriterLock {
@@ -103,7 +110,7 @@ impl WriterLock {
         })?;
         match locked {
             Some(()) => Ok(Self { log, _name: name }),
-            None => Err(StoreError::Locked { path: ledger.to_owned() }),
+            None => Err(StoreError::Locked { place: place(ledger) }),
         }
     }
 

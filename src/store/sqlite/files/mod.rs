@@ -6,6 +6,7 @@ pub mod connect;
 pub mod descriptor;
 pub mod identity;
 pub mod inspect;
+pub mod kept;
 pub mod lock;
 pub mod paths;
 pub mod readers;

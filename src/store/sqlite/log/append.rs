@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position, Source};
 use crate::store::StoreError;
+use crate::store::codec::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect::BUSY_TIMEOUT;
 use crate::store::sqlite::files::watch::{Damage, Watch};
-use crate::store::sqlite::log::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
 use crate::store::sqlite::query_value;
 
 /// The log's write connection, and its state.

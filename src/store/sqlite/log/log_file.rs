@@ -9,7 +9,6 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position};
-use crate::store::sqlite::engine;
 use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::descriptor::Descriptor;
@@ -22,6 +21,7 @@ use crate::store::sqlite::log::missing::{self, missing};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
+use crate::store::sqlite::{engine, place};
 use crate::store::{RecentAppends, StoreError, WalCheckpoints};
 
 /// Maximum events that are appended again in one transaction.
@@ -311,7 +311,7 @@ impl Log {
         match found == self.ledger_id {
             true => Ok(()),
             false => Err(StoreError::NotALedger {
-                path: self.path.clone(),
+                place: place(&self.path),
                 detail: format!("it was ledger {}, and now is {found}", self.ledger_id),
             }),
         }

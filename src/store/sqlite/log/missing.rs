@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::domain::{NewEvent, Position};
 use crate::store::sqlite::log::append::Last;
+use crate::store::sqlite::place;
 use crate::store::{RecentAppends, StoreError};
 
 /// The acknowledged events that are no longer in the log, from the copy; an error if it lacks any.
@@ -33,7 +34,7 @@ pub fn lost(path: &Path, found: Last, last: Last) -> StoreError {
         ),
         false => format!("another event is at position {}", last.position),
     };
-    StoreError::LostEvents { path: path.to_owned(), detail }
+    StoreError::LostEvents { place: place(path), detail }
 }
 
 /// Logs that events were appended again.

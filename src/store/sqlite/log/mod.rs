@@ -2,8 +2,6 @@
 
 pub mod append;
 pub mod copy;
-pub mod envelope;
 pub mod log_file;
 pub mod missing;
 pub mod read;
-pub mod values;

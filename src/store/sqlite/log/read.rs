@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::domain::event::Erased;
 use crate::domain::{Position, RecordedEvent};
 use crate::store::StoreError;
+use crate::store::codec::envelope::{self, Content, Envelope, INLINE};
+use crate::store::codec::values::Values;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::readers::Readers;
-use crate::store::sqlite::log::envelope::{self, Content, Envelope, INLINE};
-use crate::store::sqlite::log::values::Values;
 use crate::store::sqlite::query_value;
 use crate::store::sqlite::views::error::is_sqlite_damage;
 

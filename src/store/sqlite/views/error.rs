@@ -81,8 +81,8 @@ pub fn is_lasting(error: &StoreError) -> bool {
 pub fn again(error: &StoreError) -> StoreError {
     use StoreError::{DamagedLog, LostEvents, NotALedger};
     match error {
-        LostEvents { path, detail } => LostEvents { path: path.clone(), detail: detail.clone() },
-        NotALedger { path, detail } => NotALedger { path: path.clone(), detail: detail.clone() },
+        LostEvents { place, detail } => LostEvents { place: place.clone(), detail: detail.clone() },
+        NotALedger { place, detail } => NotALedger { place: place.clone(), detail: detail.clone() },
         DamagedLog { path, detail, in_database } => {
             DamagedLog { path: path.clone(), detail: detail.clone(), in_database: *in_database }
         }

@@ -16,6 +16,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::Lock;
 use crate::store::sqlite::files::paths::{sibling, sidecar};
+use crate::store::sqlite::place;
 
 /// A database and what SQLite may keep next to it.
 const FILES_OF_A_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
@@ -56,7 +57,7 @@ impl ViewsLink {
 
     /// The right to replace the link and to remove generations that are not in use.
     pub fn lock(&self) -> Result<Lock, StoreError> {
-        Lock::soon(&self.path)?.ok_or_else(|| StoreError::Replaying { path: self.path.clone() })
+        Lock::soon(&self.path)?.ok_or_else(|| StoreError::Replaying { place: place(&self.path) })
     }
 
     /// The same; `None` if another process has it.

@@ -1,6 +1,5 @@
 //! The views in SQLite: one file for each generation of them, and a symbolic link to the one in use.
 
-pub mod codec;
 pub mod error;
 mod fresh;
 pub mod generation;

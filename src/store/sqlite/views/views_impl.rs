@@ -14,10 +14,11 @@ use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
+use crate::store::list::list;
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
-use crate::store::sqlite::views::tables::{Tables, list, logged_errors, rollups, tag_index, write};
+use crate::store::sqlite::views::tables::{Tables, logged_errors, rollups, tag_index, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
 /// How the tables of one set of views are read and written.
@@ -139,7 +140,7 @@ impl<V: Transactions> Views for V {
         before: Option<u64>,
         limit: usize,
     ) -> Result<MessagePage, StoreError> {
-        self.read("list messages of the views", |tables| list::list(*tables, filter, before, limit))
+        self.read("list messages of the views", |tables| list(tables, filter, before, limit))
     }
 
     fn sids_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<MessageSid>, StoreError> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     LIMITS, a_folder, bytes_on_disk, contains, quarantine_file, request, signed, with_suffix,
 };
+use crate::support::ledger::Ledger;
 use crate::support::{App, sid};
 
 // Its store.
@@ -71,7 +72,7 @@ fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
         })
         .collect();
     quarantine.keep(&all, &LIMITS).unwrap();
-    let file = quarantine_file(database.path().parent().unwrap());
+    let file = quarantine_file(database.local_path().parent().unwrap());
     let before = bytes_on_disk(file.parent().unwrap());
 
     assert_eq!(quarantine.purge(Some(Timestamp::from_micros(20_000_000))).unwrap(), 20);
@@ -139,6 +140,21 @@ fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
         assert_eq!(requests, usize::from(first == "list"));
         assert_eq!(app.run_as_text(&["quarantine", "recheck"]).0, 0);
         assert_eq!(app.events().len(), 1);
+    }
+}
+
+#[test]
+fn processes_that_make_the_quarantine_at_the_same_moment_share_it() {
+    for _ in 0..20 {
+        let ledger = Ledger::new();
+        let database = ledger.database();
+        let open = || store::create_quarantine(&database).map(|_| ()).map_err(|e| e.to_string());
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), Ok(()));
+            }
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use delivery_ledger::domain::AccountSid;
 use delivery_ledger::quarantine::ListenerSettings;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
 use delivery_ledger::store::quarantine::{Quarantine, QuarantinedRequest};
-use delivery_ledger::store::{self, Access, Database};
+use delivery_ledger::store::{self, Access, Database, Task};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
 use delivery_ledger::twilio::callback_path::CallbackPath;
 use delivery_ledger::twilio::signature::BaseUrl;
@@ -204,7 +204,8 @@ fn only_one_recheck_can_run_at_a_time() {
     let database = Database::Sqlite(app.log_file());
     drop(store::open(&database, Access::Create).unwrap());
     store::create_quarantine(&database).unwrap();
-    let held = store::lock_recheck(&database).unwrap().unwrap();
+    let store = store::open(&database, Access::Read).unwrap();
+    let held = store.begin(Task::Recheck).unwrap().unwrap();
     let (code, _, stderr) = app.run_as_text(&["quarantine", "recheck"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("another recheck of sqlite:"), "{stderr}");

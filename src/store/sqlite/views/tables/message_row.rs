@@ -1,56 +1,19 @@
 //! A message as a row of the views.
 
 use rusqlite::{CachedStatement, Row, params};
-use smallvec::SmallVec;
 
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{AccountSid, Lifecycle, MessageKey, Rule, Status};
+use crate::domain::{AccountSid, Lifecycle, Rule};
 use crate::store::Message;
-use crate::store::sqlite::views::codec::flags::flags;
-use crate::store::sqlite::views::codec::lifecycle::{self, Addresses};
-use crate::store::sqlite::views::codec::sid::unpack_sid;
+use crate::store::codec::NotA;
+use crate::store::codec::address::AddressBuffers;
+use crate::store::codec::flags::flags;
+use crate::store::codec::lifecycle::Addresses;
+use crate::store::codec::message::{self, ReadColumns, RefColumns, WrittenColumns};
 use crate::store::sqlite::views::tables::{Tables, damaged};
 
 /// The columns in the order of [`from_row`], which is the table's.
 pub const COLUMNS: &str = "id, account, sid, status, recipient, sender, flags, lifecycle";
-
-/// An address with its bytes reversed; the usual one needs no memory of its own.
-pub type ReversedAddress = SmallVec<[u8; 24]>;
-
-/// Reverses an address, so that those with the same last digits are neighbours in an index.
-pub fn reversed(address: &str) -> ReversedAddress {
-    let mut reversed = ReversedAddress::from_slice(address.as_bytes());
-    reversed.reverse();
-    reversed
-}
-
-/// A buffer for the reversed addresses of a row.
-#[derive(Default)]
-pub struct AddressBuffers {
-    recipient: Vec<u8>,
-    sender: Vec<u8>,
-}
-
-impl AddressBuffers {
-    fn read<'b>(&'b mut self, row: &Row<'_>, first: usize) -> rusqlite::Result<Addresses<'b>> {
-        let Self { recipient, sender } = self;
-        Ok(Addresses {
-            to: address(row, first, recipient)?,
-            from: address(row, first + 1, sender)?,
-        })
-    }
-}
-
-fn address<'b>(
-    row: &Row<'_>,
-    column: usize,
-    buffer: &'b mut Vec<u8>,
-) -> rusqlite::Result<Option<&'b str>> {
-    let Some(reversed) = row.get_ref(column)?.as_blob_or_null()? else { return Ok(None) };
-    buffer.clear();
-    buffer.extend(reversed.iter().rev());
-    std::str::from_utf8(buffer).map(Some).map_err(|_| damaged(column, "an address"))
-}
 
 /// Statements that write messages. An update names only the columns that change: each index of a
 /// column that it names would be written as well.
@@ -88,10 +51,11 @@ impl<'c> MessageWriter<'c> {
         packed_sid: &[u8],
         lifecycle: &Lifecycle,
     ) -> rusqlite::Result<()> {
-        let (status, [recipient, sender]) = self.pack(lifecycle);
-        let (recipient, sender) = (recipient.as_deref(), sender.as_deref());
-        let (flags, lifecycle) = (flags(lifecycle), &self.lifecycle);
-        let row = params![id, account, packed_sid, status, recipient, sender, flags, lifecycle];
+        let WrittenColumns { status, addresses: [recipient, sender], flags } =
+            message::pack(lifecycle, &mut self.lifecycle);
+        let (recipient, sender, packed) =
+            (recipient.as_deref(), sender.as_deref(), &self.lifecycle);
+        let row = params![id, account, packed_sid, status, recipient, sender, flags, packed];
         self.insert.execute(row).map(|_| ())
     }
 
@@ -102,8 +66,9 @@ impl<'c> MessageWriter<'c> {
         before: Option<&Lifecycle>,
         lifecycle: &Lifecycle,
     ) -> rusqlite::Result<()> {
-        let (status, [recipient, sender]) = self.pack(lifecycle);
-        let (packed, flags_now) = (&self.lifecycle, flags(lifecycle));
+        let WrittenColumns { status, addresses: [recipient, sender], flags: flags_now } =
+            message::pack(lifecycle, &mut self.lifecycle);
+        let packed = &self.lifecycle;
         let keeps_addresses = before.is_some_and(|before| {
             Addresses::from_lifecycle(before) == Addresses::from_lifecycle(lifecycle)
         });
@@ -119,16 +84,6 @@ impl<'c> MessageWriter<'c> {
         }
         .map(|_| ())
     }
-
-    fn pack(
-        &mut self,
-        lifecycle: &Lifecycle,
-    ) -> (Option<&'static str>, [Option<ReversedAddress>; 2]) {
-        self.lifecycle.clear();
-        lifecycle::push(&mut self.lifecycle, lifecycle);
-        let Addresses { to, from } = Addresses::from_lifecycle(lifecycle);
-        (lifecycle.evidence.status().map(Status::name), [to.map(reversed), from.map(reversed)])
-    }
 }
 
 /// A message from a row of [`COLUMNS`]; `account_sid` returns the SID for an account's number.
@@ -138,24 +93,14 @@ pub fn from_row(
     buffers: &mut AddressBuffers,
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<AccountSid>>,
 ) -> rusqlite::Result<Message> {
-    let addresses = buffers.read(row, 4)?;
-    let lifecycle = lifecycle::read(row.get_ref(7)?.as_blob()?, rule, status(row, 3)?, addresses)
-        .ok_or_else(|| damaged(7, "a lifecycle"))?;
-    // Lists rely on the flags, and nothing else would reveal wrong ones.
-    if row.get::<_, u8>(6)? != flags(&lifecycle)
-        || addresses != Addresses::from_lifecycle(&lifecycle)
-    {
-        return Err(damaged(6, "the flags and addresses of this lifecycle"));
-    }
-    Ok(Message {
+    let account_sid = account_sid(row.get(1)?)?;
+    let columns = ReadColumns {
         id: row.get(0)?,
-        key: MessageKey {
-            account_sid: account_sid(row.get(1)?)?,
-            message_sid: unpack_sid(row.get_ref(2)?.as_blob()?)
-                .ok_or_else(|| damaged(2, "a message SID"))?,
-        },
-        lifecycle,
-    })
+        sid: row.get_ref(2)?.as_blob()?,
+        flags: row.get(6)?,
+        rest: ref_columns(row, [3, 4, 5, 7])?,
+    };
+    message::read(columns, rule, buffers, account_sid).map_err(|NotA(what)| damaged(7, what))
 }
 
 /// The columns in the order of [`message_ref`].
@@ -167,17 +112,18 @@ pub fn message_ref<'a>(
     account_sid: Option<&'a AccountSid>,
     buffers: &'a mut AddressBuffers,
 ) -> rusqlite::Result<MessageRef<'a>> {
-    let addresses = buffers.read(row, 2)?;
-    let account_sid = account_sid.map(AccountSid::as_str);
-    lifecycle::message_ref(row.get_ref(4)?.as_blob()?, account_sid, status(row, 1)?, addresses)
-        .ok_or_else(|| damaged(4, "a lifecycle"))
+    message::read_ref(&ref_columns(row, [1, 2, 3, 4])?, account_sid, buffers)
+        .map_err(|NotA(what)| damaged(4, what))
 }
 
-fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
-    match row.get_ref(column)?.as_str_or_null()? {
-        Some(name) => {
-            Status::from_exact_name(name).map(Some).ok_or_else(|| damaged(column, "a status"))
-        }
-        None => Ok(None),
-    }
+fn ref_columns<'r>(
+    row: &'r Row<'_>,
+    [status, recipient, sender, lifecycle]: [usize; 4],
+) -> rusqlite::Result<RefColumns<'r>> {
+    Ok(RefColumns {
+        status: row.get_ref(status)?.as_str_or_null()?,
+        recipient: row.get_ref(recipient)?.as_blob_or_null()?,
+        sender: row.get_ref(sender)?.as_blob_or_null()?,
+        lifecycle: row.get_ref(lifecycle)?.as_blob()?,
+    })
 }

@@ -11,12 +11,11 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
-use crate::store::sqlite::views::codec::sid::{pack_sid, packed_range, unpack_sid};
-use crate::store::sqlite::views::tables::message_row::{
-    self, AddressBuffers, COLUMNS, REF_COLUMNS,
-};
+use crate::store::codec::address::AddressBuffers;
+use crate::store::codec::sid::{pack_sid, packed_range, unpack_sid};
+use crate::store::codec::tag_index;
+use crate::store::sqlite::views::tables::message_row::{self, COLUMNS, REF_COLUMNS};
 use crate::store::sqlite::views::tables::sid_table::SidTable;
-use crate::store::sqlite::views::tables::tag_index;
 use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
 use crate::store::{Checkpoint, Message};
 

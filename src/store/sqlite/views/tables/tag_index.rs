@@ -1,16 +1,12 @@
-//! The index of tags, which leads from a tag to the messages that have it.
-//!
-//! An entry is the hash of name and value, so that it is small whatever their length. Two tags with the
-//! same hash only cost a look at more messages: lists apply the filter to each.
+//! Reads and writes the index of tags; `codec::tag_index` says what is in it.
 
 use std::collections::HashSet;
-use std::hash::Hasher;
 
 use rusqlite::{CachedStatement, params};
-use siphasher::sip::SipHasher24;
 use smol_str::SmolStr;
 
 use crate::domain::message::tags::{IndexedTags, KNOWN_NAMES_MAX, Tags};
+use crate::store::codec::tag_index::{added, hash};
 use crate::store::sqlite::views::tables::Tables;
 
 /// Statements that write the tags of messages.
@@ -42,10 +38,7 @@ impl<'c> TagWriter<'c> {
         if tags.is_empty() || before == Some(tags) {
             return Ok(());
         }
-        for (name, value) in tags.iter() {
-            if before.is_some_and(|before| before.contains(name, value)) {
-                continue;
-            }
+        for (name, value) in added(before, tags) {
             if self.names.len() < KNOWN_NAMES_MAX && self.names.insert(name.into()) {
                 self.insert_name.execute(params![name, KNOWN_NAMES_MAX])?;
             }
@@ -78,30 +71,4 @@ pub fn ids_below(
 pub fn names(tables: Tables<'_>) -> rusqlite::Result<Vec<String>> {
     let mut statement = tables.prepare("SELECT name FROM tag_names ORDER BY name")?;
     statement.query_map([], |row| row.get(0))?.collect()
-}
-
-/// The column of the checkpoint for the indexed tags: a JSON array of their names, or nothing for all.
-pub fn to_column(indexed: &IndexedTags) -> Option<String> {
-    match indexed {
-        IndexedTags::All => None,
-        IndexedTags::Only(names) => Some(serde_json::json!(names).to_string()),
-    }
-}
-
-/// Reads [`to_column`]; `None` if it is something else.
-pub fn from_column(column: Option<&str>) -> Option<IndexedTags> {
-    match column {
-        None => Some(IndexedTags::All),
-        Some(names) => serde_json::from_str(names).ok().map(IndexedTags::Only),
-    }
-}
-
-/// The hash of a tag. SipHash with a key of zeros suffices: see the file's header.
-pub fn hash(name: &str, value: &str) -> i64 {
-    let mut hasher = SipHasher24::new();
-    // The length first, so that a name cannot reach into the value.
-    hasher.write(&(name.len() as u64).to_be_bytes());
-    hasher.write(name.as_bytes());
-    hasher.write(value.as_bytes());
-    hasher.finish() as i64
 }

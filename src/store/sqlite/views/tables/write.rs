@@ -4,10 +4,11 @@ use rusqlite::params;
 
 use crate::domain::hash::Hash;
 use crate::domain::tree::Node;
-use crate::store::sqlite::views::codec::sid::pack_sid;
+use crate::store::codec::sid::pack_sid;
+use crate::store::codec::tag_index;
 use crate::store::sqlite::views::tables::Tables;
 use crate::store::sqlite::views::tables::message_row::MessageWriter;
-use crate::store::sqlite::views::tables::tag_index::{self, TagWriter};
+use crate::store::sqlite::views::tables::tag_index::TagWriter;
 use crate::store::sqlite::views::tables::{logged_errors, rollups};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 

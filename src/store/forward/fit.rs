@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 
-use super::forward::{ForwardStore, ReadTo, TargetState};
-use super::{Store, StoreError};
+use super::{ForwardStore, ReadTo, TargetState};
 use crate::domain::Position;
+use crate::store::{Store, StoreError};
 
 /// Has every target that has read beyond the end of the log continue after the end, and logs a warning for each.
 /// It has to be done before anything is appended: later the positions have other events.

@@ -2,7 +2,7 @@
 
 use crate::domain::Timestamp;
 use crate::domain::message::kinds::EventKinds;
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::varint::{self, Reader};
 
 const OUTBOUND: u8 = 1;
 const INBOUND: u8 = 2;

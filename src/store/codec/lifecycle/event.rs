@@ -7,7 +7,7 @@ use crate::domain::event::Position;
 use crate::domain::message::lifecycle::DecidingEvent;
 use crate::domain::message::status_reported::{Addressing, Doubt};
 use crate::domain::{ErrorCode, Lifecycle, Status};
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::varint::{self, Reader};
 
 /// The bit in the byte of a doubt that is set if the event reports its channel.
 const CHANNEL_IS_EXPLICIT: u8 = 1 << 7;

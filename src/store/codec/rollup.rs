@@ -10,7 +10,7 @@ use crate::domain::price::Currency;
 use crate::domain::rollup::Rollup;
 use crate::domain::rollup::details::{PriceSum, RollupDetails};
 use crate::domain::rollup::histogram::DurationHistogram;
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::varint::{self, Reader};
 
 /// The blob of a roll-up; `None` if a count is below zero, which no stored one is.
 pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {

@@ -1,6 +1,8 @@
 //! The store of forwarding: for each target, how far it has read the log, and the events that it has not
 //! accepted yet. It is a file next to the ledger, and no evidence: a target that loses it is sent events again.
 
+pub mod fit;
+
 use uuid::Uuid;
 
 use super::StoreError;

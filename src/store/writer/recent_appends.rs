@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::event_bytes;
 use crate::domain::{NewEvent, Position};
+use crate::store::event_bytes;
 
 /// Maximum bytes of copies. SQLite usually moves the WAL into its file at 4 MB; it grows larger only if
 /// another program does that, or a long read prevents it.

@@ -2,8 +2,8 @@
 
 use crate::domain::message::message_ref::TagRefs;
 use crate::domain::message::tags::Tags;
-use crate::store::sqlite::views::codec::event::{push_text, read_text};
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::lifecycle::event::{push_text, read_text};
+use crate::store::codec::varint::{self, Reader};
 
 /// Adds tags to bytes: twice their number, plus 1 if the message has further ones, then their names and
 /// values.

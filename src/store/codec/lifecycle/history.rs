@@ -2,8 +2,8 @@
 
 use crate::domain::event::Position;
 use crate::domain::message::event_ref::{EventRef, Fingerprint, History, Subject};
-use crate::store::sqlite::views::codec::status::{status_byte, status_of};
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::lifecycle::status::{status_byte, status_of};
+use crate::store::codec::varint::{self, Reader};
 
 /// Stand for the status of an event that reports a click or feedback.
 const CLICK: u8 = 255;

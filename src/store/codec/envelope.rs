@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Erased, Headers, Salt};
 use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
-use crate::store::sqlite::log::values;
+use crate::store::codec::values;
 use uuid::Uuid;
 
 /// Maximum envelopes per log; beyond it an event carries its envelope itself. A callback that is sent again can vary

@@ -11,9 +11,9 @@ use crate::domain::message::details::{Details, FeedbackOutcome, KnownDetails, Ra
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::price::{Amount, Currency, Price};
 use crate::domain::{Status, Timestamp};
-use crate::store::sqlite::views::codec::event::{push_text, read_text};
-use crate::store::sqlite::views::codec::status::{status_byte, status_of};
-use crate::store::sqlite::views::codec::varint::{self, Reader};
+use crate::store::codec::lifecycle::event::{push_text, read_text};
+use crate::store::codec::lifecycle::status::{status_byte, status_of};
+use crate::store::codec::varint::{self, Reader};
 
 const TIMES: u8 = 1;
 const SEGMENTS: u8 = 2;
