@@ -3,6 +3,7 @@
 
 mod forward;
 mod log;
+mod postgres;
 mod sqlite;
 mod tasks;
 mod views;

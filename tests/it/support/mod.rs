@@ -1,4 +1,5 @@
-//! The test harness: a server or a ledger per test, signed callbacks, an HTTP client and a fake Twilio.
+//! The test harness: a server or a ledger per test, signed callbacks, an HTTP client, a fake Twilio, and
+//! databases of PostgreSQL.
 
 mod app;
 pub mod application;
@@ -7,6 +8,7 @@ pub mod clock;
 pub mod events;
 mod http;
 pub mod ledger;
+pub mod postgres;
 mod sign;
 pub mod terminal;
 pub mod twilio;
