@@ -80,8 +80,11 @@ impl SqliteQuarantine {
     }
 
     fn open_at(path: PathBuf) -> Result<Self, StoreError> {
-        let mut connection = connect::quarantine_for_writing(&path)?;
-        migrate::quarantine(&mut connection, &path)?;
+        let connection = connect::beside_others(|| {
+            let mut connection = connect::quarantine_for_writing(&path)?;
+            migrate::quarantine(&mut connection, &path)?;
+            Ok(connection)
+        })?;
         let files = FileIdentity::new(&path);
         Ok(Self { path, connection, files })
     }

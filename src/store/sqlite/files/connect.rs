@@ -249,6 +249,26 @@ pub fn forward_for_writing(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a file that other processes may be making at the same moment: while one of them sets it up, SQLite
+/// refuses the others at once.
+pub fn beside_others<T>(open: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let given_up_at = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match open() {
+            Err(error) if is_busy(&error) && Instant::now() < given_up_at => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &StoreError) -> bool {
+    let StoreError::Engine { cause, .. } = error else { return false };
+    let error = cause.downcast_ref::<rusqlite::Error>();
+    error.and_then(rusqlite::Error::sqlite_error_code) == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
 /// Opens a file read-only.
 pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     // SQLite removes the WAL of an empty file, as a log is for a moment that is being written over.

@@ -71,8 +71,11 @@ impl SqliteForwardStore {
     fn open_at(path: &Path) -> Result<Self, StoreError> {
         paths::refuse_other_names(path)?;
         migrate::refuse_newer_forward_untouched(path)?;
-        let mut connection = connect::forward_for_writing(path)?;
-        migrate::forward(&mut connection, path)?;
+        let connection = connect::beside_others(|| {
+            let mut connection = connect::forward_for_writing(path)?;
+            migrate::forward(&mut connection, path)?;
+            Ok(connection)
+        })?;
         Ok(Self::new(connection, path))
     }
 
