@@ -18,6 +18,7 @@ use crate::store::list::list;
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
+use crate::store::sqlite::views::tables::list::ListedTables;
 use crate::store::sqlite::views::tables::{Tables, logged_errors, rollups, tag_index, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
@@ -140,7 +141,9 @@ impl<V: Transactions> Views for V {
         before: Option<u64>,
         limit: usize,
     ) -> Result<MessagePage, StoreError> {
-        self.read("list messages of the views", |tables| list(tables, filter, before, limit))
+        self.read("list messages of the views", |tables| {
+            list(&ListedTables::new(*tables)?, filter, before, limit)
+        })
     }
 
     fn sids_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<MessageSid>, StoreError> {

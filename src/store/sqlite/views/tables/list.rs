@@ -1,5 +1,7 @@
 //! Finds messages by the indexes of the views, for lists.
 
+use std::cell::RefCell;
+
 use rusqlite::params;
 
 use crate::domain::message::filter::MessageFilter;
@@ -7,27 +9,44 @@ use crate::store::codec::address::ReversedAddress;
 use crate::store::codec::flags::Flag;
 use crate::store::list::{AddressColumn, Index, MessageIndexes, greatest};
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::tables::read::MessageReader;
 use crate::store::sqlite::views::tables::tag_index;
 use crate::store::{Checkpoint, Message};
 
-impl MessageIndexes for Tables<'_> {
+/// The indexes, and the statements that read the messages that they find.
+pub struct ListedTables<'c> {
+    tables: Tables<'c>,
+    /// Prepared once for a list, because it also reads the accounts, of which there may be thousands.
+    reader: RefCell<MessageReader<'c>>,
+}
+
+impl<'c> ListedTables<'c> {
+    /// Prepares the statements.
+    pub fn new(tables: Tables<'c>) -> rusqlite::Result<Self> {
+        let reader = RefCell::new(tables.messages(tables.checkpoint()?.rule)?);
+        Ok(Self { tables, reader })
+    }
+}
+
+impl MessageIndexes for ListedTables<'_> {
     type Error = rusqlite::Error;
 
     fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
-        Tables::checkpoint(self)
+        self.tables.checkpoint()
     }
 
     fn ids_below(&self, index: &Index, before: u64, limit: usize) -> rusqlite::Result<Vec<u64>> {
         match index {
             Index::All => {
                 let sql = "SELECT id FROM messages WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
-                self.prepare(sql)?.query_map(params![before, limit], |row| row.get(0))?.collect()
+                let mut statement = self.tables.prepare(sql)?;
+                statement.query_map(params![before, limit], |row| row.get(0))?.collect()
             }
-            Index::With(flag) => with(*self, *flag, before, limit),
-            Index::Without(flag) => without(*self, *flag, before, limit),
-            Index::Tagged(hash) => tag_index::ids_below(*self, *hash, before, limit),
+            Index::With(flag) => with(self.tables, *flag, before, limit),
+            Index::Without(flag) => without(self.tables, *flag, before, limit),
+            Index::Tagged(hash) => tag_index::ids_below(self.tables, *hash, before, limit),
             Index::Address(column, addresses) => {
-                by_address(*self, *column, addresses, before, limit)
+                by_address(self.tables, *column, addresses, before, limit)
             }
         }
     }
@@ -40,7 +59,7 @@ impl MessageIndexes for Tables<'_> {
     ) -> rusqlite::Result<Vec<ReversedAddress>> {
         // From one address to the next, without reading the entries in between.
         let (name, index) = (column.name(), column.index());
-        let mut statement = self.prepare(&format!(
+        let mut statement = self.tables.prepare(&format!(
             "SELECT {name}
              FROM messages INDEXED BY {index}
              WHERE {name} > ?1
@@ -63,12 +82,12 @@ impl MessageIndexes for Tables<'_> {
 
     fn matching(
         &self,
-        checkpoint: &Checkpoint,
+        _: &Checkpoint,
         ids: &[u64],
         filter: &MessageFilter,
         limit: usize,
     ) -> rusqlite::Result<Vec<Message>> {
-        let mut reader = self.messages(checkpoint.rule)?;
+        let mut reader = self.reader.borrow_mut();
         let mut messages = Vec::new();
         for id in ids {
             if messages.len() == limit {
