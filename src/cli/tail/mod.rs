@@ -67,7 +67,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let optional = Optional { account: !account_names.is_empty(), answer: forward_to.is_some() };
     let layout = table(optional, &zone).layout(out.columns());
     let filter = args.filter.filter(settings)?;
-    let head = store.head()?;
+    let mut head = store.head()?;
     let mut after = args.after.unwrap_or(head);
     if after > head {
         let beyond =
@@ -87,7 +87,6 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     tail.heading()?;
     loop {
-        let head = store.head()?;
         for events in EventPages::new(&*store, after + 1..=head) {
             if interrupt.asked().is_break() {
                 break;
@@ -100,7 +99,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         if !wait {
             return Ok(Outcome::Done);
         }
-        store.wait_for(after + 1, POLL_INTERVAL)?;
+        head = store.wait_for(after + 1, POLL_INTERVAL)?;
     }
 }
 
