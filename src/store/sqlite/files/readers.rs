@@ -1,6 +1,9 @@
 //! A pool of read-only connections to one file.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -11,21 +14,40 @@ use crate::store::sqlite::files::connect::{self, BUSY_TIMEOUT};
 /// it asks for another.
 const READERS_MAX: u32 = 8;
 
+/// How long a closed pool waits for its threads, which open connections in the background. Opening one takes
+/// less than a millisecond.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A connection that is returned to its pool when it is dropped.
 pub type Reader = r2d2::PooledConnection<ReaderOf>;
 
-/// A pool of read-only connections to one file.
-#[derive(Clone)]
-pub struct Readers(r2d2::Pool<ReaderOf>);
+/// A pool of read-only connections to one file. When it has been dropped, they are closed.
+pub struct Readers {
+    /// `None` only while it is being dropped.
+    pool: Option<r2d2::Pool<ReaderOf>>,
+    /// Shared with whatever keeps a connection open.
+    in_use: Arc<()>,
+}
 
 /// Opens the connections of a pool.
 #[derive(Debug)]
-pub struct ReaderOf(PathBuf);
+pub struct ReaderOf {
+    path: PathBuf,
+    in_use: Arc<()>,
+}
+
+/// A connection of a pool.
+pub struct OpenReader {
+    connection: Connection,
+    _in_use: Arc<()>,
+}
 
 impl Readers {
     /// A pool for the file at this path. Connections are opened on demand and kept until the pool is dropped:
     /// the last one to close removes the WAL's index, which could not be recreated on a full disk.
     pub fn new(path: &Path) -> Result<Self, StoreError> {
+        let in_use = Arc::default();
+        let manager = ReaderOf { path: path.to_owned(), in_use: Arc::clone(&in_use) };
         let pool = r2d2::Pool::builder()
             .max_size(READERS_MAX)
             .min_idle(Some(0))
@@ -33,29 +55,50 @@ impl Readers {
             .max_lifetime(None)
             .test_on_check_out(false)
             .connection_timeout(BUSY_TIMEOUT)
-            .build(ReaderOf(path.to_owned()));
-        Ok(Self(pool.map_err(pool_failed)?))
+            .build(manager);
+        Ok(Self { pool: Some(pool.map_err(pool_failed)?), in_use })
     }
 
     /// Takes a connection for a short statement.
     pub fn get(&self) -> Result<Reader, StoreError> {
-        self.0.get().map_err(pool_failed)
+        self.pool.as_ref().expect("it is there until it is dropped").get().map_err(pool_failed)
+    }
+}
+
+impl Drop for Readers {
+    /// The thread that opened the newest connection may still hold the pool for a moment. If that connection
+    /// were the last to be closed, the WAL would stay, because a reader cannot empty it.
+    fn drop(&mut self) {
+        self.pool = None;
+        let given_up_at = Instant::now() + CLOSING_PATIENCE;
+        while Arc::strong_count(&self.in_use) > 1 && Instant::now() < given_up_at {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+}
+
+impl Deref for OpenReader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
     }
 }
 
 impl r2d2::ManageConnection for ReaderOf {
-    type Connection = Connection;
+    type Connection = OpenReader;
     type Error = StoreError;
 
-    fn connect(&self) -> Result<Connection, StoreError> {
-        connect::for_reading(&self.0)
+    fn connect(&self) -> Result<OpenReader, StoreError> {
+        let connection = connect::for_reading(&self.path)?;
+        Ok(OpenReader { connection, _in_use: Arc::clone(&self.in_use) })
     }
 
-    fn is_valid(&self, _: &mut Connection) -> Result<(), StoreError> {
+    fn is_valid(&self, _: &mut OpenReader) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn has_broken(&self, _: &mut Connection) -> bool {
+    fn has_broken(&self, _: &mut OpenReader) -> bool {
         false
     }
 }
