@@ -1,5 +1,6 @@
 //! Backup of a ledger's log as one verified file, and restore.
 
+pub mod copy;
 pub mod record;
 
 use std::io;
@@ -46,6 +47,9 @@ pub enum BackupError {
     #[error("the log of {of} is damaged")]
     Unsound { of: Database, findings: Vec<Finding> },
 
+    #[error("{to} is another ledger, or has other events; copy into a new one")]
+    OtherLedger { to: Database },
+
     #[error("the copy is not what was copied; the disk that it was written to may be failing")]
     Differs { findings: Vec<Finding> },
 }
@@ -58,7 +62,33 @@ pub fn backup(
     progress: Progress<'_>,
 ) -> Result<VerifiedCopy, BackupError> {
     refuse_taken(to)?;
-    copy(from, to, progress)
+    match from.log_file() {
+        Some(log) => copy_file(from, &log, to, progress),
+        None => backup_of_server(from, to, progress),
+    }
+}
+
+/// The backup of a ledger without files: a ledger in files, next to the backup, that is then copied like any
+/// other. It has no views.
+fn backup_of_server(
+    from: &Database,
+    to: &Path,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
+    let failed = |cause| BackupError::File { path: to.to_owned(), cause };
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = tempfile::Builder::new()
+        .prefix(".backup.unfinished-")
+        .tempdir_in(folder.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    let log = folder.path().join("ledger.db");
+    let staged = Database::Sqlite(log.clone());
+    let copied = copy::copy(from, &staged, progress)?;
+    let backup = copy_file(&staged, &log, to, progress)?;
+    match backup == copied {
+        true => Ok(backup),
+        false => Err(BackupError::Differs { findings: Vec::new() }),
+    }
 }
 
 /// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
@@ -73,10 +103,17 @@ pub fn restore(
         return Err(BackupError::NotFound { path: from.to_owned() });
     }
     let source = Database::Sqlite(from.to_owned());
-    let vacant = Vacant::take(to)?;
-    Files::of(&source).map_or(Ok(()), |files| files.refuse_foreign_wal())?;
-    let copied = copy(&source, &to.local_path(), progress)?;
-    drop(vacant);
+    let copied = match to.log_file() {
+        Some(log) => {
+            let _vacant = Vacant::take(to)?;
+            Files::of(&source).map_or(Ok(()), |files| files.refuse_foreign_wal())?;
+            copy_file(&source, from, &log, progress)?
+        }
+        None => {
+            refuse_existing(to)?;
+            copy::copy(&source, to, progress)?
+        }
+    };
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
     reset_if_incompatible(&*restored, built_by)?;
@@ -93,11 +130,25 @@ fn fit_forwarding(restored: &dyn Store, database: &Database) -> Result<(), Store
     }
 }
 
-/// Copies, and reads both sides: the source must be sound, the copy must have the same root.
-fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCopy, BackupError> {
+/// Fails if there is a ledger in a database.
+fn refuse_existing(database: &Database) -> Result<(), StoreError> {
+    match store::open(database, Access::Read) {
+        Ok(_) => Err(StoreError::AlreadyExists { path: database.place().into() }),
+        Err(StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies a log's file, and reads both sides: the source must be sound, the copy must have the same root.
+fn copy_file(
+    from: &Database,
+    log: &Path,
+    to: &Path,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
     let failed = |cause| BackupError::File { path: to.to_owned(), cause };
     let file = AtomicFile::create(to, OnExisting::Keep).map_err(failed)?;
-    let head = copy_log(from, file.temporary_path(), progress)?;
+    let head = copy_log(log, file.temporary_path(), progress)?;
     let source = store::open(from, Access::Read)?;
     let sound = verify_log(&*source, head, progress)?;
     let Some(hash) = sound.hash.filter(|_| sound.findings.is_empty()) else {

@@ -6,6 +6,7 @@ mod backup;
 mod check_signature;
 mod common;
 mod config;
+mod copy;
 mod demo;
 mod doctor;
 mod events;
@@ -87,6 +88,8 @@ enum Command {
     Backup(backup::Args),
     /// Create a ledger from a backup and verify it; never overwrites a ledger
     Restore(restore::Args),
+    /// Copy the log into another ledger, such as from SQLite to PostgreSQL, and verify the copy
+    Copy(copy::Args),
     /// Send signed callbacks to a URL, with the faults of real traffic
     Simulate(simulate::Args),
     /// Send a message through Twilio, and record that it was sent
@@ -177,6 +180,7 @@ impl Cli {
             Command::Report(args) => report::run(args, &settings),
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
+            Command::Copy(args) => copy::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
             Command::Feedback(args) => feedback::run(args, &settings),

@@ -6,6 +6,7 @@ mod accounts;
 mod api_token;
 mod country;
 mod credential;
+mod database;
 mod file;
 mod forward;
 mod listener;
@@ -57,7 +58,6 @@ use crate::domain::time::duration;
 use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::forward::target::Target;
-use crate::store::Database;
 use crate::store::quarantine::Limits;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
@@ -174,40 +174,6 @@ impl Settings {
     /// The configuration file that was read; `None` if there is none.
     pub fn config_file(&self) -> Option<&Path> {
         self.file.read_from.as_deref()
-    }
-
-    /// The flag, variable or file key that names the ledger; `None` if only the default does.
-    pub fn database_origin(&self) -> Option<&'static str> {
-        self.given_text(&DATABASE).map(|(name, _)| name)
-    }
-
-    /// Where the ledger lives.
-    pub fn database(&self) -> Result<Database> {
-        let database = self.place()?;
-        match self.leaves_wal_checkpoints()? {
-            true => Ok(database.replicated()),
-            false => Ok(database),
-        }
-    }
-
-    /// Where the ledger lives, regardless of who checkpoints its WAL: enough for reading.
-    pub fn place(&self) -> Result<Database> {
-        let (name, url) = self.text(&DATABASE);
-        Database::parse(&url).map_err(|reason| invalid(name, format!("{name}: {reason}")))
-    }
-
-    /// Whether another program, such as Litestream, checkpoints the log's WAL.
-    fn leaves_wal_checkpoints(&self) -> Result<bool> {
-        let (name, value) = self.text(&WAL_CHECKPOINTS);
-        match value.as_str() {
-            "own" => Ok(false),
-            "external" => Ok(true),
-            other => {
-                bail!(
-                    "{name}: `{other}` is neither own nor external, which leaves them to Litestream"
-                )
-            }
-        }
     }
 
     /// The time zone of days and times that have no offset from UTC.

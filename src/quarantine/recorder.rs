@@ -174,7 +174,7 @@ impl Thread {
             None => store::create_quarantine(&self.database)?,
         };
         let open = self.open.insert(open);
-        if open.disk_free()? < DISK_FREE_BYTES_MIN {
+        if open.disk_free()?.is_some_and(|free| free < DISK_FREE_BYTES_MIN) {
             return Ok(false);
         }
         let now = open.keep(requests, &self.limits)?;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::sqlite::files::paths;
 use super::{Database, StoreError, sqlite};
 use crate::domain::Position;
 
@@ -11,11 +12,11 @@ use crate::domain::Position;
 ///
 /// A server may append meanwhile: the log is read in short statements, which block nothing.
 pub fn copy_log(
-    from: &Database,
+    from: &Path,
     to: &Path,
     progress: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<Position, StoreError> {
-    sqlite::log::copy::log(&from.local_path(), to, progress)
+    sqlite::log::copy::log(&paths::behind_link(from), to, progress)
 }
 
 /// Fails if a file exists at a path, or SQLite's files of an earlier one next to it.

@@ -90,6 +90,11 @@ pub enum StoreError {
     #[error("there is no event at position {position}")]
     NoSuchEvent { position: Position },
 
+    #[error(
+        "the log does not end with the event that the copy continues after, at position {position}"
+    )]
+    OtherEnd { position: Position },
+
     #[error("the views are damaged: {detail}")]
     DamagedViews { detail: String },
 
@@ -110,6 +115,16 @@ pub enum StoreError {
 
     #[error("{0} (the ledger was opened read-only)")]
     ReadOnly(&'static str),
+
+    #[error(
+        "the database cannot be written: {detail}; name its primary, with a role that may write"
+    )]
+    NotWritable { detail: String },
+
+    #[error(
+        "the standby did not confirm what was written: {detail}; it may be on the primary alone, and is not acknowledged"
+    )]
+    NotReplicated { detail: String },
 
     #[error("{act}: {cause}")]
     Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::sqlite::files::{inspect, lock, paths, wal_ownership};
 use super::sqlite::views::link::ViewsLink;
-use super::{Database, Sizes, StoreError, sqlite};
+use super::{Database, Sizes, StoreError, postgres, sqlite};
 
 pub use sqlite::files::inspect::Engine;
 
@@ -68,8 +68,10 @@ impl Files {
 
 /// Whether a process holds the ledger as its writer.
 pub fn is_held(database: &Database) -> Result<bool, StoreError> {
-    match Files::of(database) {
-        Some(files) => lock::WriterLock::is_held_now(&files.log),
-        None => Ok(false),
+    match database {
+        Database::Postgres(url) => postgres::shared::is_served(url),
+        Database::Sqlite(_) | Database::SqliteReplicated(_) => {
+            lock::WriterLock::is_held_now(&database.local_path())
+        }
     }
 }

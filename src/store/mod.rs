@@ -15,6 +15,7 @@ pub mod head;
 pub mod inspect;
 mod list;
 pub mod open;
+mod postgres;
 pub mod quarantine;
 mod salt;
 mod shared;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
@@ -43,6 +45,7 @@ pub use open::{
     Database, create_forward_store, create_quarantine, open, open_forward_store, open_quarantine,
     read_forward_store, read_quarantine,
 };
+pub use postgres::connect::url::PostgresUrl;
 pub use salt::new_salt;
 pub use shared::{KeptValue, Task, TaskGuard};
 pub use sqlite::version as sqlite_version;
@@ -70,6 +73,21 @@ pub trait Store: Send + Sync {
     /// Positions have no gaps and become visible in order; another process may append between two calls,
     /// never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
+
+    /// Appends events of another log at their positions, as a copy does, erased ones too. Fails with
+    /// [`StoreError::OtherEnd`], and appends nothing, if the log does not end with the event of this id at this
+    /// position.
+    ///
+    /// An erased event cannot be read until [`add_erased`](Store::add_erased) has added what remains of it.
+    fn append_copies(
+        &self,
+        after: (Position, Option<Uuid>),
+        events: &[RecordedEvent],
+    ) -> Result<Position, StoreError>;
+
+    /// Adds what remains of erased events, once the events that erased them are in the log. What is there
+    /// already is left as it is.
+    fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError>;
 
     /// From now on, stores the part of a URL after one of these path prefixes, such as `/v1/sms/`, with each
     /// event instead of in a shared envelope: every message may have a path of its own there. What is read
@@ -294,6 +312,8 @@ pub trait NewGeneration {
 pub enum Access {
     /// Appending and projecting, as the only process; creates the ledger if it does not exist.
     Create,
+    /// The same, and a new ledger gets this id, as a copy does.
+    CreateAs(Uuid),
     /// Appending and projecting in an existing ledger.
     Write,
     /// Like `Write`, but discards the views first.

@@ -85,8 +85,8 @@ pub trait Quarantine: Send {
     /// Makes sure that its path still leads to the file that was opened.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
-    /// The free space of its disk, in bytes.
-    fn disk_free(&self) -> Result<u64, StoreError>;
+    /// The free space of its disk, in bytes; `None` if it is not known.
+    fn disk_free(&self) -> Result<Option<u64>, StoreError>;
 
     /// At most `limit` requests after a number, in the order of arrival, each with its number; fewer
     /// if they are large, none only at the end.

@@ -152,6 +152,10 @@ pub fn examples(path: &str) -> Vec<Example> {
             "A new ledger from a backup",
             "delivery-ledger --database sqlite:restored.db restore /backups/ledger-2026-11-25.db",
         )],
+        "copy" => &[(
+            "From SQLite to PostgreSQL; the same command again continues an interrupted copy",
+            "delivery-ledger copy --from sqlite:ledger.db --to postgres://ledger@db.example.com/ledger",
+        )],
         "simulate" => &[(
             "A thousand messages, in any order and with duplicates",
             "delivery-ledger simulate --target http://127.0.0.1:8080/message-status --shuffle --duplicates 0.05",

@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 33] = [
+pub static SETTINGS: [&Setting; 34] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -25,6 +25,7 @@ pub static SETTINGS: [&Setting; 33] = [
     &TWILIO_API_TIMEOUT,
     &TWILIO_API_KEY,
     &DATABASE,
+    &DATABASE_PASSWORD,
     &RULE,
     &TAGS_NAMES,
     &VERIFY_EVERY,
@@ -165,9 +166,18 @@ pub static TWILIO_API_KEY: Setting = Setting::new("twilio_api_key", EnvironmentO
 pub static DATABASE: Setting = Setting::new("database", Text)
     .flag("--database")
     .variable("DELIVERY_LEDGER_DATABASE")
-    .about("The ledger, as sqlite:PATH")
+    .about("The ledger, as sqlite:PATH or postgres://user@host/database")
     .default("sqlite:ledger.db")
     .shown(|settings| Ok(settings.place()?.to_string()));
+
+pub static DATABASE_PASSWORD: Setting = Setting::new("database_password", EnvironmentOnly)
+    .variable("DELIVERY_LEDGER_DATABASE_PASSWORD")
+    .about("The password for PostgreSQL, if its URL has none")
+    .note("It is read from the environment alone.")
+    .other_variables(&["DELIVERY_LEDGER_DATABASE_PASSWORD_FILE"])
+    .shown(
+        |settings| Ok(if settings.has_database_password()? { "set" } else { "none" }.to_owned()),
+    );
 
 pub static RULE: Setting = Setting::new("rule", Text)
     .variable("DELIVERY_LEDGER_RULE")

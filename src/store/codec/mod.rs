@@ -3,6 +3,7 @@
 pub mod address;
 pub mod envelope;
 pub mod flags;
+pub mod headers;
 pub mod lifecycle;
 pub mod message;
 pub mod rollup;

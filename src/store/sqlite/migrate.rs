@@ -178,6 +178,15 @@ pub fn empty(path: &Path) -> StoreError {
 
 /// The ledger's id, created when the log is first opened for writing.
 pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreError> {
+    ledger_id_or(connection, path, None)
+}
+
+/// The same; a new ledger gets this id, if one is given.
+pub fn ledger_id_or(
+    connection: &Connection,
+    path: &Path,
+    new_id: Option<Uuid>,
+) -> Result<Uuid, StoreError> {
     let act = format!("read the ledger's id in {}", path.display());
     let stored: Option<Vec<u8>> = connection
         .query_row("SELECT ledger_id FROM ledger", [], |row| row.get(0))
@@ -189,7 +198,7 @@ pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreErro
             detail: format!("its ledger_id has {} bytes, not 16", bytes.len()),
         }),
         None => {
-            let made = Uuid::now_v7();
+            let made = new_id.unwrap_or_else(Uuid::now_v7);
             connection
                 .execute("INSERT INTO ledger(ledger_id) VALUES (?1)", [made.as_bytes()])
                 .map_err(engine(&act))?;

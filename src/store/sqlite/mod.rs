@@ -23,6 +23,7 @@ use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, RecentAppends, Sizes, Store, StoreError,
     Task, TaskGuard, Views, WalCheckpoints,
 };
+use crate::domain::event::Erased;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
@@ -49,7 +50,8 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         self::files::paths::refuse_folder(path)?;
         match access {
-            Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
+            Access::Create => Self::open_for_writing(path, None, false, wal_checkpoints),
+            Access::CreateAs(id) => Self::open_for_writing(path, Some(id), false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotFound { place: place(path) }),
             Access::Read => {
                 refuse_unsafe_to_read(path)?;
@@ -64,13 +66,16 @@ impl SqliteStore {
                 let log = Log::open_for_appending(path, wal_checkpoints)?;
                 Self::open_shared(log, StoreViews::open_for_reading)
             }
-            Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
-            Access::WriteDiscardingViews => Self::open_for_writing(path, true, wal_checkpoints),
+            Access::Write => Self::open_for_writing(path, None, false, wal_checkpoints),
+            Access::WriteDiscardingViews => {
+                Self::open_for_writing(path, None, true, wal_checkpoints)
+            }
         }
     }
 
     fn open_for_writing(
         path: &Path,
+        new_id: Option<Uuid>,
         without_views: bool,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
@@ -82,7 +87,7 @@ impl SqliteStore {
         self::files::paths::refuse_other_names(path)?;
         self::files::paths::warn_of_network(path);
         self::files::wal_ownership::refuse_foreign_wal(path)?;
-        let log = Log::open(path, wal_checkpoints)?;
+        let log = Log::open(path, new_id, wal_checkpoints)?;
         let views_link = ViewsLink::of_log(path);
         if without_views {
             let _lock = views_link.lock()?;
@@ -116,6 +121,18 @@ impl Store for SqliteStore {
 
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
         self.log.append(events)
+    }
+
+    fn append_copies(
+        &self,
+        after: (Position, Option<Uuid>),
+        events: &[RecordedEvent],
+    ) -> Result<Position, StoreError> {
+        self.log.append_copies(after, events)
+    }
+
+    fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        self.log.add_erased(erased)
     }
 
     fn set_path_prefixes(&self, prefixes: Vec<String>) {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::codec::values;
+use crate::store::codec::headers;
 use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
@@ -156,8 +155,8 @@ impl Quarantine for SqliteQuarantine {
         self.files.check()
     }
 
-    fn disk_free(&self) -> Result<u64, StoreError> {
-        paths::disk_free(&self.path)
+    fn disk_free(&self) -> Result<Option<u64>, StoreError> {
+        paths::disk_free(&self.path).map(Some)
     }
 
     fn oldest(
@@ -267,11 +266,7 @@ impl Quarantine for SqliteQuarantine {
 }
 
 fn insert(transaction: &Transaction<'_>, request: &QuarantinedRequest) -> rusqlite::Result<()> {
-    let mut headers = Vec::new();
-    for (name, value) in request.headers.iter() {
-        values::push(&mut headers, name.as_bytes());
-        values::push(&mut headers, value);
-    }
+    let headers = headers::pack(&request.headers);
     transaction
         .prepare_cached(
             "INSERT INTO requests(id, received_at, method, target, headers, body, reason, cause,
@@ -328,7 +323,7 @@ fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, QuarantinedRequest)> 
         received_at: Timestamp::from_micros(row.get(2)?),
         method: row.get(3)?,
         target: row.get(4)?,
-        headers: unpacked(&headers).map_err(|detail| damaged(5, &detail))?,
+        headers: headers::unpack(&headers).map_err(|detail| damaged(5, &detail))?,
         body: row.get(6)?,
         reason: row.get(7)?,
         cause: row.get(8)?,
@@ -341,16 +336,6 @@ fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, QuarantinedRequest)> 
 /// An unknown rank, which a newer version may have stored, counts as the highest.
 fn rank(stored: usize) -> Rank {
     Rank::ALL.get(stored).copied().unwrap_or(Rank::Recognised)
-}
-
-fn unpacked(headers: &[u8]) -> Result<Headers, String> {
-    let mut values = values::Values::new(headers);
-    let mut pairs = Vec::new();
-    while !values.is_empty() {
-        let name = String::from_utf8(values.take()?).map_err(|error| error.to_string())?;
-        pairs.push((name, values.take()?));
-    }
-    Ok(Headers::new(pairs))
 }
 
 fn damaged(column: usize, detail: &str) -> rusqlite::Error {

@@ -12,7 +12,7 @@ fn usage_errors_exit_with_2() {
     let ledger = ledger();
     std::fs::write(ledger.file("file"), "").unwrap();
     for (arguments, expected) in [
-        ("--database mysql:x verify", "is not of the form sqlite:PATH"),
+        ("--database mysql:x verify", "is neither sqlite:PATH nor postgres://…"),
         ("audit SM1 --as-of-position 9", "the log ends at position 2"),
         ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
         ("audit SM1 --as-of-position -1", "unexpected argument"),

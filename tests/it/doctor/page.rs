@@ -92,6 +92,7 @@ fn the_json_always_has_the_same_structure() {
             "setting twilio_api_timeout",
             "setting twilio_api_key",
             "setting database",
+            "setting database_password",
             "setting rule",
             "setting tags.names",
             "setting verify_every",

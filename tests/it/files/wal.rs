@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use delivery_ledger::domain::event::Erased;
 use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
@@ -149,6 +150,18 @@ impl Store for TooBusy {
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.0.check_files_unmoved()
+    }
+
+    fn append_copies(
+        &self,
+        after: (Position, Option<Uuid>),
+        events: &[RecordedEvent],
+    ) -> Result<Position, StoreError> {
+        self.0.append_copies(after, events)
+    }
+
+    fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        self.0.add_erased(erased)
     }
 
     fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError> {

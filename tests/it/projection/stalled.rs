@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::event::Erased;
 use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
@@ -124,6 +125,18 @@ impl Store for Stumbling {
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.inner.check_files_unmoved()
+    }
+
+    fn append_copies(
+        &self,
+        after: (Position, Option<Uuid>),
+        events: &[RecordedEvent],
+    ) -> Result<Position, StoreError> {
+        self.inner.append_copies(after, events)
+    }
+
+    fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        self.inner.add_erased(erased)
     }
 
     fn begin(&self, task: Task) -> Result<Option<Box<dyn TaskGuard>>, StoreError> {

@@ -11,6 +11,8 @@ mod views;
 use delivery_ledger::store::forward::ForwardStore;
 use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
+
+use crate::support::postgres::PostgresDatabase;
 use views::{generation, list, logged_errors};
 
 /// The result of a check without findings.
@@ -55,10 +57,38 @@ impl Engine for Sqlite {
     }
 }
 
+/// A database of its own on the servers that the tests share.
+struct Postgres(PostgresDatabase);
+
+impl Postgres {
+    fn database(&self) -> Database {
+        Database::parse(self.0.url()).unwrap()
+    }
+}
+
+impl Engine for Postgres {
+    fn fresh() -> Self {
+        Self(PostgresDatabase::fresh())
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        store::open(&self.database(), Access::Create).unwrap()
+    }
+
+    fn open_alongside(&self) -> Box<dyn Store> {
+        store::open(&self.database(), Access::Append).unwrap()
+    }
+
+    fn forward(&self) -> Box<dyn ForwardStore> {
+        store::create_forward_store(&self.database()).unwrap()
+    }
+}
+
 /// Runs each test of the suite on each engine.
 macro_rules! on_every_engine {
     ($($subject:ident::$test:ident)*) => {
         on_every_engine!(@ on_sqlite, super::Sqlite, $($subject::$test)*);
+        on_every_engine!(@ on_postgres, super::Postgres, $($subject::$test)*);
     };
     (@ $name:ident, $engine:ty, $($subject:ident::$test:ident)*) => {
         mod $name {

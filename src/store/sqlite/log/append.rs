@@ -9,7 +9,8 @@ use rusqlite::{
 };
 use uuid::Uuid;
 
-use crate::domain::{NewEvent, Position, Source};
+use crate::domain::event::Erased;
+use crate::domain::{NewEvent, Position, RecordedEvent, Source};
 use crate::store::StoreError;
 use crate::store::codec::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
 use crate::store::sqlite::engine;
@@ -68,16 +69,66 @@ impl Appender {
         path_prefixes: &[String],
         watch: &mut Watch,
     ) -> Result<Position, StoreError> {
+        let events: Vec<_> = events.iter().map(|event| (event, None)).collect();
+        self.write(None, &events, path_prefixes, watch)
+    }
+
+    /// See [`crate::store::Store::append_copies`].
+    pub fn append_copies(
+        &mut self,
+        after: Last,
+        events: &[RecordedEvent],
+        path_prefixes: &[String],
+        watch: &mut Watch,
+    ) -> Result<Position, StoreError> {
+        let events: Vec<_> = events.iter().map(|copy| (&copy.event, copy.erased)).collect();
+        self.write(Some(after), &events, path_prefixes, watch)
+    }
+
+    /// See [`crate::store::Store::add_erased`].
+    pub fn add_erased(&mut self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        let act = "copy the erased events";
+        let transaction = begin(&mut self.connection)?;
+        let add = || {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO erased(position, message, content, erased_by)
+                 SELECT ?1, ?2, ?3, ?4
+                 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE position = ?1)",
+            )?;
+            for (position, Erased { message, content, erased_by }) in erased {
+                insert.execute(params![position, message, content, erased_by])?;
+            }
+            Ok(())
+        };
+        add().map_err(engine(act))?;
+        transaction.commit().map_err(engine(act))
+    }
+
+    /// Appends events, each with what an erasure has left of it. If a last event is given, it has to be the last
+    /// one of the log.
+    fn write(
+        &mut self,
+        after: Option<Last>,
+        events: &[(&NewEvent, Option<Erased>)],
+        path_prefixes: &[String],
+        watch: &mut Watch,
+    ) -> Result<Position, StoreError> {
         let transaction = begin(&mut self.connection)?;
         let head = read_head(&transaction).map_err(engine("append to the log"))?;
+        if let Some(after) = after
+            && read_last(&transaction).map_err(engine("append to the log"))? != after
+        {
+            return Err(StoreError::OtherEnd { position: after.position });
+        }
         if head != self.last.position {
             let found = read_last(&transaction).map_err(engine("append to the log"))?;
             check_last(&transaction, self.last, found, watch)?;
             // The process that appended them may have added envelopes, too.
             self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
         }
-        for (event, position) in events.iter().zip(head + 1..) {
-            insert_event(&transaction, &mut self.envelopes, path_prefixes, event, position)
+        for ((event, erased), position) in events.iter().zip(head + 1..) {
+            let row = NewRow::new(event, *erased, path_prefixes);
+            insert_event(&transaction, &mut self.envelopes, row, position)
                 .map_err(engine("append to the log"))?;
         }
         watch.examine()?;
@@ -86,7 +137,7 @@ impl Appender {
         if !watch.glance_after_commit() {
             self.examine_committed(watch)?;
         }
-        if let Some(event) = events.last() {
+        if let Some((event, _)) = events.last() {
             let position = head + events.len() as Position;
             self.last = Last { position, id: Some(event.event_id) };
         }
@@ -187,14 +238,33 @@ fn read_head(connection: &Connection) -> rusqlite::Result<Position> {
     statement.query_row([], |row| row.get(0))
 }
 
+/// An event on its way into the table.
+struct NewRow<'e> {
+    event: &'e NewEvent,
+    /// `None` if the event is erased.
+    salt: Option<&'e [u8]>,
+    envelope: Envelope<'e>,
+    variables: Vec<u8>,
+}
+
+impl<'e> NewRow<'e> {
+    fn new(event: &'e NewEvent, erased: Option<Erased>, path_prefixes: &[String]) -> Self {
+        let (envelope, mut variables) = envelope::split(event, path_prefixes);
+        if erased.is_some() {
+            variables.clear();
+        }
+        let salt = erased.is_none().then(|| &event.salt.as_bytes()[..]);
+        Self { event, salt, envelope, variables }
+    }
+}
+
 fn insert_event(
     transaction: &Transaction<'_>,
     envelopes: &mut Envelopes,
-    path_prefixes: &[String],
-    event: &NewEvent,
+    NewRow { event, salt, envelope, variables }: NewRow<'_>,
     position: Position,
 ) -> rusqlite::Result<()> {
-    let (envelope, mut variables) = envelope::split(event, path_prefixes);
+    let mut variables = variables;
     let envelope_id = match envelopes.ids.get(&envelope) {
         Some(id) => *id,
         // The schema recognises an erasure by its envelope, so it always has one: they share it.
@@ -220,7 +290,7 @@ fn insert_event(
             position,
             event.event_id.as_bytes(),
             event.received_at.micros(),
-            event.salt.as_bytes(),
+            salt,
             envelope_id,
             variables,
             event.body,

@@ -8,16 +8,17 @@ use std::time::Duration;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::domain::{NewEvent, Position};
+use crate::domain::event::Erased;
+use crate::domain::{NewEvent, Position, RecordedEvent};
 use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::identity::FileIdentity;
-use crate::store::sqlite::files::paths;
 use crate::store::sqlite::files::readers::Readers;
 use crate::store::sqlite::files::watch::Watch;
 use crate::store::sqlite::log::append::{Appender, Last, read_id, read_last};
 use crate::store::sqlite::log::missing::{self, missing};
+use crate::store::sqlite::log::opening::{descriptor_of, open_as_it_is};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
@@ -76,13 +77,17 @@ struct Found {
 type FileStats = (u64, i64, i64, u64, i64, i64);
 
 impl Log {
-    /// Opens the log for writing, and migrates it to this version.
-    pub fn open(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Self, StoreError> {
+    /// Opens the log for writing, and migrates it to this version. A new one gets this id, or one of its own.
+    pub fn open(
+        path: &Path,
+        new_id: Option<Uuid>,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
         migrate::refuse_newer_untouched(path)?;
         let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
-        let ledger_id = migrate::ledger_id(&connection, path)?;
+        let ledger_id = migrate::ledger_id_or(&connection, path, new_id)?;
         // Tables and id have to be in the file itself, so that a damaged WAL cannot lose them.
         connect::sync_committed(&connection, path, wal_checkpoints)?;
         let writing = watched(path, connection, &descriptor)?;
@@ -165,6 +170,23 @@ impl Log {
             self.note_wal_checkpointed(head, watch);
             Ok(head)
         })
+    }
+
+    /// See [`crate::store::Store::append_copies`].
+    pub fn append_copies(
+        &self,
+        (position, id): (Position, Option<Uuid>),
+        events: &[RecordedEvent],
+    ) -> Result<Position, StoreError> {
+        self.write("cannot append", |appender, watch| {
+            let after = Last { position, id };
+            appender.append_copies(after, events, &self.path_prefixes(), watch)
+        })
+    }
+
+    /// See [`crate::store::Store::add_erased`].
+    pub fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        self.write("cannot append", |appender, _| appender.add_erased(erased))
     }
 
     /// See [`crate::store::Store::check_files_unmoved`].
@@ -338,7 +360,7 @@ impl Log {
         };
         let outcome = write(appender, watch);
         match &outcome {
-            Ok(_) | Err(StoreError::Busy) => {}
+            Ok(_) | Err(StoreError::Busy | StoreError::OtherEnd { .. }) => {}
             Err(error) => close(&mut writing, is_damage(error)),
         }
         outcome
@@ -363,14 +385,6 @@ fn close(writing: &mut Writing, in_database: Option<bool>) {
     }
 }
 
-fn descriptor_of(path: &Path) -> Result<Arc<Descriptor>, StoreError> {
-    Descriptor::open(path).map_err(|cause| StoreError::File {
-        act: "open",
-        path: path.to_owned(),
-        cause,
-    })
-}
-
 fn watched(
     path: &Path,
     connection: Connection,
@@ -379,19 +393,4 @@ fn watched(
     let appender = Appender::new(connection)?;
     let watch = Watch::new(path, Arc::clone(descriptor))?;
     Ok(Writing::Open(Box::new(appender), Box::new(watch)))
-}
-
-/// A connection to an existing log of this version, and the ledger's id.
-fn open_as_it_is(
-    path: &Path,
-    open: impl FnOnce(&Path) -> Result<Connection, StoreError>,
-) -> Result<(Connection, Uuid), StoreError> {
-    if paths::is_half_made(path) {
-        return Err(migrate::empty(path));
-    }
-    let connection = open(path)?;
-    migrate::refuse_newer(&connection, path)?;
-    migrate::refuse_empty(&connection, path)?;
-    let ledger_id = migrate::ledger_id(&connection, path)?;
-    Ok((connection, ledger_id))
 }

@@ -4,4 +4,5 @@ pub mod append;
 pub mod copy;
 pub mod log_file;
 pub mod missing;
+mod opening;
 pub mod read;

@@ -1,3 +1,4 @@
 //! What only PostgreSQL has.
 
+mod ledger;
 mod pair;

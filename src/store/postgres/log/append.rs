@@ -1,0 +1,281 @@
+//! Appends events to the log: the only code that writes to it.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::domain::event::Erased;
+use crate::domain::{NewEvent, Position, RecordedEvent, Source};
+use crate::store::StoreError;
+use crate::store::codec::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
+use crate::store::postgres::connect::connection::Connection;
+use crate::store::postgres::connect::error::{Failure, engine};
+
+/// The positions that one call of `create_partitions` provides for, at least.
+const PARTITIONS_AHEAD: Position = 10_000_000;
+
+/// Moves the head by the number of events and inserts them, in one round trip. The head's row is locked until
+/// the commit, so appends of several processes follow each other.
+const APPEND: &str = "
+    WITH head AS (
+      UPDATE log_head SET position = position + $1 RETURNING position
+    ), added AS (
+      INSERT INTO events(position, received_at, event_id, envelope, salt, variables, body)
+      SELECT head.position - $1 + e.place, e.received_at, e.event_id, e.envelope, e.salt, e.variables, e.body
+      FROM head, unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bytea[], $6::bytea[], $7::bytea[])
+        WITH ORDINALITY e(received_at, event_id, envelope, salt, variables, body, place)
+    )
+    SELECT position FROM head";
+
+/// The log's write connection, and its state.
+pub struct Appender {
+    connection: Connection,
+    last: Last,
+    envelopes: Envelopes,
+    /// The positions up to this one have partitions.
+    partitioned_to: Position,
+}
+
+/// The last event of a log; `id` is `None` if there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Last {
+    pub position: Position,
+    pub id: Option<Uuid>,
+}
+
+/// The envelopes in the log that further events can share.
+#[derive(Default)]
+struct Envelopes {
+    ids: HashMap<Envelope<'static>, i32>,
+    last_id: i32,
+}
+
+/// The columns of events, each as an array.
+#[derive(Default)]
+struct Columns<'e> {
+    received_at: Vec<i64>,
+    event_id: Vec<Uuid>,
+    envelope: Vec<i32>,
+    /// None for an erased event.
+    salt: Vec<Option<&'e [u8]>>,
+    variables: Vec<Vec<u8>>,
+    body: Vec<&'e [u8]>,
+}
+
+impl Appender {
+    /// Appends through a connection to a database that has this version's schema. Everything up to the last
+    /// event is durable then.
+    pub fn new(connection: Connection) -> Result<Self, StoreError> {
+        let act = "read the head of the log";
+        connection.wait_until_durable().map_err(engine(act))?;
+        let warning = connection.take_warning();
+        refuse_warning(warning)?;
+        let last = read_last(&connection).map_err(engine(act))?;
+        let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
+        let mut appender = Self { connection, last, envelopes, partitioned_to: 0 };
+        appender.create_partitions().map_err(engine("create partitions of the log"))?;
+        Ok(appender)
+    }
+
+    /// The last event that was appended here or found in the log.
+    pub fn last(&self) -> Last {
+        self.last
+    }
+
+    /// The connection, for a check whether it still is one.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Appends events in one transaction, and returns once they are durable, on the standby too. Other
+    /// processes may have appended since the last call.
+    ///
+    /// After an error other than [`StoreError::Busy`] the appender must not be used again.
+    pub fn append(
+        &mut self,
+        events: &[NewEvent],
+        path_prefixes: &[String],
+    ) -> Result<Position, StoreError> {
+        let Some(last) = events.last() else { return self.read_head() };
+        let mut columns = Columns::default();
+        for event in events {
+            self.add_event(&mut columns, event, None, path_prefixes)
+                .map_err(engine("append to the log"))?;
+        }
+        self.write(&columns, last.event_id)
+    }
+
+    /// See [`crate::store::Store::append_copies`].
+    pub fn append_copies(
+        &mut self,
+        after: Last,
+        events: &[RecordedEvent],
+        path_prefixes: &[String],
+    ) -> Result<Position, StoreError> {
+        self.read_head()?;
+        if self.last != after {
+            return Err(StoreError::OtherEnd { position: after.position });
+        }
+        let Some(last) = events.last() else { return Ok(self.last.position) };
+        let mut columns = Columns::default();
+        for RecordedEvent { event, erased, .. } in events {
+            self.add_event(&mut columns, event, *erased, path_prefixes)
+                .map_err(engine("append to the log"))?;
+        }
+        self.write(&columns, last.event_id)
+    }
+
+    /// See [`crate::store::Store::add_erased`].
+    pub fn add_erased(&mut self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
+        let (mut positions, mut messages) = (Vec::new(), Vec::new());
+        let (mut contents, mut erased_by) = (Vec::new(), Vec::new());
+        for (position, remains) in erased {
+            positions.push(*position as i64);
+            messages.push(&remains.message[..]);
+            contents.push(&remains.content[..]);
+            erased_by.push(remains.erased_by as i64);
+        }
+        let sql = "INSERT INTO erased(position, message, content, erased_by)
+             SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[])
+             ON CONFLICT DO NOTHING";
+        let outcome = self.connection.execute(sql, &[&positions, &messages, &contents, &erased_by]);
+        outcome.map(|_rows| ()).map_err(engine("copy the erased events"))
+    }
+
+    fn read_head(&mut self) -> Result<Position, StoreError> {
+        self.last = read_last(&self.connection).map_err(engine("read the head of the log"))?;
+        Ok(self.last.position)
+    }
+
+    /// Writes events, of which the last has this id.
+    fn write(&mut self, columns: &Columns<'_>, last_id: Uuid) -> Result<Position, StoreError> {
+        self.connection.take_warning();
+        let count = columns.event_id.len() as i64;
+        let row = self.connection.query_one(APPEND, &columns.parameters(&count));
+        // It comes before the row: somebody has ended the wait for the standby, and the row is visible.
+        refuse_warning(self.connection.take_warning())?;
+        let head = row.and_then(|row| Ok(row.try_get::<_, i64>(0)?));
+        let position = head.map_err(engine("append to the log"))? as Position;
+        self.last = Last { position, id: Some(last_id) };
+        if position + PARTITIONS_AHEAD / 2 > self.partitioned_to {
+            self.create_partitions().map_err(engine("create partitions of the log"))?;
+        }
+        Ok(position)
+    }
+
+    /// Adds an event, or what an erasure has left of it, to the columns.
+    fn add_event<'e>(
+        &mut self,
+        columns: &mut Columns<'e>,
+        event: &'e NewEvent,
+        erased: Option<Erased>,
+        path_prefixes: &[String],
+    ) -> Result<(), Failure> {
+        let (envelope, mut variables) = envelope::split(event, path_prefixes);
+        if erased.is_some() {
+            variables.clear();
+        }
+        let id = match self.envelopes.ids.get(&envelope) {
+            Some(id) => *id,
+            // The schema recognises an erasure by its envelope, so it always has one: they share it.
+            None if event.source != Source::Erasure
+                && (i64::from(self.envelopes.last_id) >= ENVELOPES_MAX
+                    || !envelope.can_be_shared()) =>
+            {
+                variables = envelope::inline(&envelope, &variables);
+                INLINE as i32
+            }
+            None => self.add_envelope(envelope)?,
+        };
+        columns.received_at.push(event.received_at.micros());
+        columns.event_id.push(event.event_id);
+        columns.envelope.push(id);
+        columns.salt.push(erased.is_none().then(|| &event.salt.as_bytes()[..]));
+        columns.variables.push(variables);
+        columns.body.push(&event.body);
+        Ok(())
+    }
+
+    /// Stores an envelope in a transaction of its own: without events it is harmless, and two processes that
+    /// add the same one must not wait for each other's events.
+    fn add_envelope(&mut self, envelope: Envelope<'_>) -> Result<i32, Failure> {
+        let bytes = serde_json::to_vec(&envelope).expect("an envelope is JSON");
+        let source: &str = &envelope.source;
+        let added = self.connection.query_opt(
+            "INSERT INTO envelopes(source, envelope) VALUES ($1, $2)
+             ON CONFLICT (sha256(envelope)) DO NOTHING
+             RETURNING id",
+            &[&source, &bytes],
+        )?;
+        let row = match added {
+            Some(row) => row,
+            None => self.connection.query_one(
+                "SELECT id FROM envelopes WHERE sha256(envelope) = sha256($1::bytea)",
+                &[&bytes],
+            )?,
+        };
+        let id = row.try_get(0)?;
+        self.envelopes.last_id = self.envelopes.last_id.max(id);
+        self.envelopes.ids.insert(envelope.into_owned(), id);
+        Ok(id)
+    }
+
+    /// Creates the partitions that the next events need, ahead of time.
+    fn create_partitions(&mut self) -> Result<(), Failure> {
+        let head = self.last.position;
+        self.connection.execute("SELECT create_partitions($1)", &[&(head as i64)])?;
+        self.partitioned_to = head + PARTITIONS_AHEAD;
+        Ok(())
+    }
+}
+
+impl Columns<'_> {
+    fn parameters<'p>(&'p self, count: &'p i64) -> [&'p (dyn ToSql + Sync); 7] {
+        [
+            count,
+            &self.received_at,
+            &self.event_id,
+            &self.envelope,
+            &self.salt,
+            &self.variables,
+            &self.body,
+        ]
+    }
+}
+
+/// Any warning during a write means that it is not known to be durable; its text depends on the server's
+/// language.
+fn refuse_warning(warning: Option<String>) -> Result<(), StoreError> {
+    warning.map_or(Ok(()), |detail| Err(StoreError::NotReplicated { detail }))
+}
+
+/// The last event of a log.
+pub fn read_last(connection: &Connection) -> Result<Last, Failure> {
+    let row = connection.query_one(
+        "SELECT log_head.position, event_id
+         FROM log_head LEFT JOIN events USING (position)",
+        &[],
+    )?;
+    Ok(Last { position: row.try_get::<_, i64>(0)? as Position, id: row.try_get(1)? })
+}
+
+/// The id of the event at a position; `None` if there is none.
+pub fn read_id(connection: &Connection, position: Position) -> Result<Option<Uuid>, Failure> {
+    let sql = "SELECT event_id FROM events WHERE position = $1";
+    let row = connection.query_opt(sql, &[&(position as i64)])?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// Reads the shared envelopes. An unreadable one is not shared further; `verify` reports the events that have it.
+fn read_envelopes(connection: &Connection) -> Result<Envelopes, Failure> {
+    let mut envelopes = Envelopes::default();
+    for row in connection.query("SELECT id, envelope FROM envelopes", &[])? {
+        let id: i32 = row.try_get(0)?;
+        envelopes.last_id = envelopes.last_id.max(id);
+        if let Ok(envelope) = serde_json::from_slice::<Envelope<'static>>(row.try_get(1)?) {
+            envelopes.ids.insert(envelope, id);
+        }
+    }
+    Ok(envelopes)
+}

@@ -1,0 +1,8 @@
+//! The views in PostgreSQL: a schema for each generation of them, and a row that says which one is in use.
+
+pub mod generation;
+mod live;
+pub mod open;
+mod schema;
+mod tables;
+mod views_impl;

@@ -1,0 +1,176 @@
+//! The roll-ups of one set of views, read and written within a transaction that the caller holds.
+
+use std::ops::{ControlFlow, RangeInclusive};
+
+use tokio_postgres::Row;
+
+use crate::domain::AccountSid;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::store::MessageChange;
+use crate::store::codec::rollup;
+use crate::store::codec::rollup_key::{KeyColumns, changes};
+use crate::store::postgres::connect::connection::Parameter;
+use crate::store::postgres::connect::error::Failure;
+use crate::store::postgres::views::tables::{NO_ACCOUNT, Tables};
+
+/// The columns of the key, in the order of the roll-ups.
+const KEY: &str = "hour, account, channel, country, status, error_code, kind, open_since";
+
+/// Passes each roll-up of these hours to `each`, in the order of the hours.
+pub fn for_each_rollup(
+    tables: Tables<'_>,
+    hours: &RangeInclusive<Hour>,
+    each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
+) -> Result<(), Failure> {
+    let accounts = tables.accounts()?;
+    // Texts in the order of their bytes, as on every engine.
+    let sql = format!(
+        "SELECT {KEY}, rollup
+         FROM {}.rollups
+         WHERE hour BETWEEN $1 AND $2
+         ORDER BY hour, account, channel, country COLLATE \"C\", status COLLATE \"C\", error_code, kind,
+                  open_since",
+        tables.schema
+    );
+    let mut lend = |row: &Row| {
+        let columns = KeyColumns {
+            hour: row.try_get(0)?,
+            channel: std::str::from_utf8(row.try_get(2)?)
+                .map_err(|_| Failure::NotA("a channel"))?,
+            country: row.try_get(3)?,
+            status: row.try_get(4)?,
+            error_code: row.try_get(5)?,
+            kind: row.try_get(6)?,
+            open_since: row.try_get(7)?,
+        };
+        let key = columns.to_key(accounts.sid_ref(row.try_get(1)?)?)?;
+        let rollup = rollup::unpack(row.try_get(8)?).ok_or(Failure::NotA("a roll-up"))?;
+        each(key, &rollup);
+        Ok::<_, Failure>(ControlFlow::Continue(()))
+    };
+    tables.connection.for_each_row(&sql, &[&hours.start().0, &hours.end().0], &mut lend)
+}
+
+/// The keys of a batch, a list for each column.
+#[derive(Default)]
+struct Keys<'k> {
+    hour: Vec<i64>,
+    account: Vec<i32>,
+    channel: Vec<&'k [u8]>,
+    country: Vec<&'k str>,
+    status: Vec<&'k str>,
+    error_code: Vec<i64>,
+    kind: Vec<i64>,
+    open_since: Vec<i64>,
+}
+
+impl<'k> Keys<'k> {
+    fn push(&mut self, account: i32, key: KeyColumns<'k>) {
+        self.hour.push(key.hour);
+        self.account.push(account);
+        self.channel.push(key.channel.as_bytes());
+        self.country.push(key.country);
+        self.status.push(key.status);
+        self.error_code.push(key.error_code);
+        self.kind.push(key.kind);
+        self.open_since.push(key.open_since);
+    }
+
+    /// The lists as the first eight parameters of a statement.
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        vec![
+            &self.hour,
+            &self.account,
+            &self.channel,
+            &self.country,
+            &self.status,
+            &self.error_code,
+            &self.kind,
+            &self.open_since,
+        ]
+    }
+}
+
+/// A table of the keys in the parameters.
+const GIVEN: &str =
+    "unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::text[], $6::bigint[],
+                            $7::bigint[], $8::bigint[]";
+
+/// Subtracts each message from the roll-up that it was in, and adds it to the one that it is in now.
+pub fn move_messages(tables: Tables<'_>, messages: &[MessageChange]) -> Result<(), Failure> {
+    let changes = changes(messages);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut accounts = tables.accounts()?;
+    let (mut keys, mut rollups) = (Keys::default(), Vec::new());
+    for (key, change) in &changes {
+        let account = match key.account_sid.as_deref().and_then(AccountSid::parse) {
+            None => NO_ACCOUNT,
+            sid => accounts.number_or_insert(tables, sid.as_ref())?,
+        };
+        keys.push(account, KeyColumns::from_key(key));
+        rollups.push(change.clone());
+    }
+    add_existing(tables, &keys, &mut rollups)?;
+    write(tables, &keys, &rollups)
+}
+
+/// Adds to each change the roll-up that the table has for its key.
+fn add_existing(
+    tables: Tables<'_>,
+    keys: &Keys<'_>,
+    rollups: &mut [Rollup],
+) -> Result<(), Failure> {
+    let sql = format!(
+        "SELECT place, rollup
+         FROM {GIVEN}) WITH ORDINALITY AS given({KEY}, place) JOIN {}.rollups USING ({KEY})",
+        tables.schema
+    );
+    for row in tables.connection.query(&sql, &keys.parameters())? {
+        let place = row.try_get::<_, i64>(0)? as usize - 1;
+        let existing = rollup::unpack(row.try_get(1)?).ok_or(Failure::NotA("a roll-up"))?;
+        rollups[place].add(&existing);
+    }
+    Ok(())
+}
+
+/// Writes the roll-ups that have messages, and removes the others.
+fn write(
+    Tables { connection, schema }: Tables<'_>,
+    keys: &Keys<'_>,
+    rollups: &[Rollup],
+) -> Result<(), Failure> {
+    let pack = |rollup: &Rollup| match rollup.is_empty() {
+        true => Ok(None),
+        // A count below 0 means that the roll-up was wrong before.
+        false => rollup::pack(rollup).map(Some).ok_or(Failure::NotA("a roll-up")),
+    };
+    let blobs = rollups.iter().map(pack).collect::<Result<Vec<_>, _>>()?;
+    let mut parameters = keys.parameters();
+    parameters.push(&blobs);
+    let given = format!("{GIVEN}, $9::bytea[]) AS given({KEY}, rollup)");
+    connection.execute(
+        &format!(
+            "INSERT INTO {schema}.rollups({KEY}, rollup)
+             SELECT * FROM {given} WHERE rollup IS NOT NULL
+             ON CONFLICT ({KEY}) DO UPDATE SET rollup = excluded.rollup"
+        ),
+        &parameters,
+    )?;
+    if blobs.iter().any(Option::is_none) {
+        connection.execute(
+            &format!(
+                "DELETE FROM {schema}.rollups AS stored
+                 USING {given}
+                 WHERE given.rollup IS NULL
+                   AND (stored.hour, stored.account, stored.channel, stored.country, stored.status,
+                        stored.error_code, stored.kind, stored.open_since)
+                     = (given.hour, given.account, given.channel, given.country, given.status,
+                        given.error_code, given.kind, given.open_since)"
+            ),
+            &parameters,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! The implementation of [`Views`] for every set of views, by transactions on its tables.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, Range, RangeInclusive};
+
+use uuid::Uuid;
+
+use crate::domain::hash::Hash;
+use crate::domain::logged_error::LoggedErrors;
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::tags::IndexedTags;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::domain::{MessageKey, MessageSid, Rule};
+use crate::store::list::list;
+use crate::store::postgres::connect::error::Failure;
+use crate::store::postgres::views::schema;
+use crate::store::postgres::views::tables::{Tables, logged_errors, rollups, tag_index, write};
+use crate::store::{Batch, Checked, Checkpoint, Damage, Message, MessagePage, StoreError, Views};
+
+/// The tables of a set, in an order in which they can be emptied.
+const VIEW_TABLES: [&str; 9] = [
+    "tree_nodes",
+    "accounts",
+    "messages",
+    "flagged",
+    "tags",
+    "tag_names",
+    "rollups",
+    "logged_errors",
+    "logged_error_ids",
+];
+
+/// How the tables of one set of views are read and written.
+pub trait Transactions: Send + Sync {
+    /// The ledger whose views these are.
+    fn ledger_id(&self) -> Uuid;
+
+    /// Reads one state of the tables. It may be read twice, if the views were just replaced.
+    fn read<T>(
+        &self,
+        act: &str,
+        read: &mut dyn FnMut(&Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError>;
+
+    /// The tags that are indexed from the next reset on; `None` if they stay the same.
+    fn indexed_tags(&self) -> Option<IndexedTags>;
+
+    /// Writes to the tables, all or nothing.
+    fn write<T>(
+        &self,
+        act: &str,
+        write: &mut dyn FnMut(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError>;
+}
+
+/// Views that are read and written by transactions on their tables.
+pub struct InTables<V>(pub V);
+
+impl<V> Deref for InTables<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.0
+    }
+}
+
+impl<V: Transactions> Views for InTables<V> {
+    fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        self.read("read the checkpoint", &mut |tables| tables.checkpoint())
+    }
+
+    fn reset(&self, rule: Rule) -> Result<(), StoreError> {
+        self.write("empty the views", &mut |tables| {
+            let so_far = || tables.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
+            let indexed_tags = self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
+            let names = VIEW_TABLES.map(|table| format!("{}.{table}", tables.schema)).join(", ");
+            tables.connection.batch_execute(&format!("TRUNCATE {names} RESTART IDENTITY"))?;
+            write::checkpoint(tables, &schema::start(self.ledger_id(), rule, indexed_tags))
+        })
+    }
+
+    fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
+        self.read("read messages from the views", &mut |tables| {
+            tables.by_keys(tables.checkpoint()?.rule, keys)
+        })
+    }
+
+    fn project(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.write("write to the views", &mut |tables| {
+            let (now, to) = (tables.checkpoint()?, &batch.to);
+            let moved = now.position != batch.from || now.generation != to.generation;
+            if moved || now.rule != to.rule {
+                return Err(StoreError::CheckpointMoved.into());
+            }
+            write::batch(tables, batch)
+        })
+    }
+
+    fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {
+        self.read("find a message in the views", &mut |tables| {
+            let checkpoint = tables.checkpoint()?;
+            let messages = tables.messages_with(checkpoint.rule, message_sid)?;
+            Ok((checkpoint, messages))
+        })
+    }
+
+    fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError> {
+        self.read("read messages from the views", &mut |tables| {
+            let checkpoint = tables.checkpoint()?;
+            let messages = tables.page(checkpoint.rule, after, limit)?;
+            Ok((checkpoint, messages))
+        })
+    }
+
+    fn for_each_message(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&MessageRef<'_>),
+    ) -> Result<Checkpoint, StoreError> {
+        self.read("read messages from the views", &mut |tables| {
+            tables.for_each_message(after, last, each)?;
+            tables.checkpoint()
+        })
+    }
+
+    fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<MessagePage, StoreError> {
+        self.read("list messages of the views", &mut |tables| list(tables, filter, before, limit))
+    }
+
+    fn sids_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<MessageSid>, StoreError> {
+        self.read("look up messages by the beginning of their SIDs", &mut |tables| {
+            tables.sids_beginning_with(text, limit)
+        })
+    }
+
+    fn tag_names(&self) -> Result<Vec<String>, StoreError> {
+        self.read("read the names of tags", &mut |tables| tag_index::names(*tables))
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        self.read("count the messages of the views", &mut |tables| tables.last_id())
+    }
+
+    fn for_each_rollup(
+        &self,
+        hours: RangeInclusive<Hour>,
+        each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
+    ) -> Result<Checkpoint, StoreError> {
+        self.read("read the roll-ups of the views", &mut |tables| {
+            rollups::for_each_rollup(*tables, &hours, each)?;
+            tables.checkpoint()
+        })
+    }
+
+    fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
+        self.read("read the errors that Twilio has logged", &mut |tables| {
+            Ok((tables.checkpoint()?, logged_errors::read(*tables)?))
+        })
+    }
+
+    fn tree_nodes(
+        &self,
+        level: u8,
+        indexes: Range<u64>,
+    ) -> Result<BTreeMap<u64, Hash>, StoreError> {
+        self.read("read the tree", &mut |tables| tables.tree_nodes(level, &indexes))
+    }
+
+    fn check(&self) -> Result<Checked, StoreError> {
+        self.read("check the views", &mut |tables| {
+            let sql = format!(
+                "SELECT count(*) FROM {schema}.accounts
+                 WHERE id NOT IN (SELECT account FROM {schema}.messages)",
+                schema = tables.schema
+            );
+            let rows = tables.connection.query_one(&sql, &[])?.try_get::<_, i64>(0)? as u64;
+            let stray = Some(Damage::Stray { table: "accounts", rows }).filter(|_| rows > 0);
+            Ok(Checked { damages: stray.into_iter().collect(), finished: true })
+        })
+    }
+}
