@@ -194,7 +194,7 @@ pub fn a_batch_becomes_visible_atomically_and_in_order<E: Engine>() {
                 let head = store.head().unwrap();
                 assert_eq!(head % 50, 0, "part of a batch");
                 assert!(head >= seen, "the head went back");
-                let read = positions(&store.read(seen, 1000).unwrap());
+                let read = positions(&store.read(seen, 3000).unwrap());
                 let last = read.last().copied().unwrap_or(seen);
                 assert_eq!(read, (seen + 1..=last).collect::<Vec<_>>());
                 assert!(last >= head, "an event at or below the head is not there yet");
