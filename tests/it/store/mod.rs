@@ -135,6 +135,7 @@ on_every_engine! {
     generation::a_batch_started_before_a_swap_writes_nothing
     generation::only_one_replay_can_run_at_a_time
     generation::readers_see_a_swap_atomically
+    generation::readers_see_a_reset_atomically
     generation::a_new_generation_is_empty
     generation::a_dropped_generation_leaves_no_trace
     generation::temporary_views_are_separate

@@ -12,8 +12,8 @@ use crate::store::postgres::connect::error::{Failure, failed};
 use crate::store::postgres::shared::{self, Lock};
 use crate::store::postgres::views::live::{LiveViews, ViewsAccess};
 use crate::store::postgres::views::schema;
-use crate::store::postgres::views::tables::Tables;
-use crate::store::postgres::views::views_impl::{InTables, Transactions};
+use crate::store::postgres::views::tables::{Tables, write};
+use crate::store::postgres::views::views_impl::{BEGIN_WRITING, InTables, Transactions};
 use crate::store::{NewGeneration, StoreError, Views};
 
 /// New views, and the right to put them in use.
@@ -45,11 +45,10 @@ impl<'s> PostgresGeneration<'s> {
         let indexed_tags = in_use.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
         let make = || {
             let connection = Connection::open(in_use.url())?;
-            for leftover in schema::unused(&connection)? {
-                schema::remove(&connection, &leftover)?;
-            }
+            schema::remove_unused(&connection)?;
             let start = schema::start(in_use.ledger_id(), rule, indexed_tags.clone());
-            let schema = schema::make(&connection, &start)?;
+            let make = || schema::make(&connection, &start);
+            let schema = connection.transaction(BEGIN_WRITING, make)?;
             Ok::<_, Failure>((schema, Mutex::new(connection)))
         };
         let (schema, connection) = make().map_err(failed("make new views"))?;
@@ -94,12 +93,8 @@ impl NewGeneration for PostgresGeneration<'_> {
             if tables.checkpoint().is_ok_and(|in_use| in_use.position > reached) {
                 return Ok(None);
             }
-            let Tables { connection, schema } = tables;
-            connection
-                .execute("UPDATE projections SET in_use = false WHERE views = $1", &[&schema])?;
-            let sql = "UPDATE projections SET in_use = true WHERE views = $1";
-            connection.execute(sql, &[&self.views.schema])?;
-            Ok(Some(schema.to_owned()))
+            schema::put_in_use(tables.connection, &self.views.schema)?;
+            Ok(Some(tables.schema.to_owned()))
         })?;
         let Some(replaced) = swapped else { return Ok(false) };
         self.is_in_use.store(true, Ordering::Relaxed);
@@ -141,15 +136,22 @@ impl Transactions for NewViews {
         read(&Tables { connection, schema: &self.schema }).map_err(failed(act))
     }
 
+    fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError> {
+        self.write(act, &mut |tables| {
+            tables.connection.batch_execute(&schema::truncate(tables.schema))?;
+            let start = schema::start(self.ledger_id, rule, self.indexed_tags.clone());
+            write::checkpoint(tables, &start)
+        })
+    }
+
     fn write<T>(
         &self,
         act: &str,
         write: &mut dyn FnMut(Tables<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         let connection = &*self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let begin = "BEGIN; SET LOCAL synchronous_commit = off";
         connection
-            .transaction(begin, || write(Tables { connection, schema: &self.schema }))
+            .transaction(BEGIN_WRITING, || write(Tables { connection, schema: &self.schema }))
             .map_err(failed(act))
     }
 }

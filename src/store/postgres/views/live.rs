@@ -6,15 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
 use crate::store::StoreError;
 use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::{Failure, failed};
 use crate::store::postgres::connect::pool::Readers;
 use crate::store::postgres::connect::url::PostgresUrl;
+use crate::store::postgres::shared;
 use crate::store::postgres::views::schema;
 use crate::store::postgres::views::tables::Tables;
-use crate::store::postgres::views::views_impl::Transactions;
+use crate::store::postgres::views::views_impl::{BEGIN_WRITING, Transactions};
 
 /// The views that are in use.
 pub struct LiveViews {
@@ -41,6 +43,7 @@ impl LiveViews {
     pub fn open(url: &PostgresUrl, readers: Readers, ledger_id: Uuid) -> Result<Self, StoreError> {
         let views = Self::open_existing(url, readers, ledger_id, ViewsAccess::Write);
         views.begin_if_unusable().map_err(failed("open the views"))?;
+        views.remove_leftovers();
         Ok(views)
     }
 
@@ -57,17 +60,24 @@ impl LiveViews {
 
     fn begin_if_unusable(&self) -> Result<(), Failure> {
         let connection = Connection::open(&self.url)?;
-        if is_usable(&connection)? {
+        if schema::is_usable(&connection)? {
             return Ok(());
         }
-        let start = schema::start(self.ledger_id, Default::default(), IndexedTags::All);
-        let name = schema::make(&connection, &start)?;
-        schema::build_indexes(&connection, &name)?;
-        put_in_use(&connection, &name)?;
-        for unused in schema::unused(&connection)? {
-            schema::remove(&connection, &unused)?;
+        tracing::info!(database = %self.url, "there are no views of this version; they are rebuilt");
+        let start = schema::start(self.ledger_id, Rule::default(), IndexedTags::All);
+        connection.transaction(BEGIN_WRITING, || schema::make_in_use(&connection, &start))
+    }
+
+    /// Another process may be replaying; its unfinished views are no leftovers.
+    fn remove_leftovers(&self) {
+        let remove = || {
+            let Some(_lock) = shared::begin_replay(&self.url)? else { return Ok(()) };
+            let remove = || schema::remove_unused(&Connection::open(&self.url)?);
+            remove().map_err(failed("remove old views"))
+        };
+        if let Err(error) = remove() {
+            tracing::warn!(%error, "old views are removed by the next replay");
         }
-        Ok(())
     }
 
     /// See [`crate::store::Store::set_indexed_tags`].
@@ -95,32 +105,6 @@ impl LiveViews {
     }
 }
 
-/// Whether the set in use can be read by this version.
-pub fn is_usable(connection: &Connection) -> Result<bool, Failure> {
-    match schema::in_use(connection)? {
-        Some((name, format)) if format == schema::format() => {
-            schema::is_complete(connection, &name)
-        }
-        _ => Ok(false),
-    }
-}
-
-/// Puts a set in use, instead of another one if there is one.
-pub fn put_in_use(connection: &Connection, name: &str) -> Result<(), Failure> {
-    connection.transaction("BEGIN", || {
-        connection.execute("UPDATE projections SET in_use = false WHERE in_use", &[])?;
-        let sql = "UPDATE projections SET in_use = true WHERE views = $1";
-        connection.execute(sql, &[&name]).map(|_rows| ())
-    })
-}
-
-/// The name of the set in use, within a transaction.
-fn name_in_use(connection: &Connection, lock: &str) -> Result<String, Failure> {
-    let sql = format!("SELECT views FROM projections WHERE in_use {lock}");
-    let row = connection.query_opt(&sql, &[])?;
-    Ok(row.ok_or(Failure::NotA("a ledger with views"))?.try_get(0)?)
-}
-
 impl Transactions for LiveViews {
     fn ledger_id(&self) -> Uuid {
         self.ledger_id
@@ -138,7 +122,7 @@ impl Transactions for LiveViews {
         let connection = &*self.readers.get()?;
         let mut once = || {
             connection.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", || {
-                let schema = &name_in_use(connection, "")?;
+                let schema = &schema::name_in_use(connection, "")?;
                 read(&Tables { connection, schema })
             })
         };
@@ -147,6 +131,16 @@ impl Transactions for LiveViews {
             Err(failure) if failure.is_missing() => once().map_err(failed(act)),
             outcome => outcome.map_err(failed(act)),
         }
+    }
+
+    fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError> {
+        // Another set: TRUNCATE would empty the tables of readers that began before it.
+        self.write(act, &mut |tables| {
+            let start = schema::start(self.ledger_id, rule, self.tags_to_index(&tables));
+            schema::make_in_use(tables.connection, &start)
+        })?;
+        self.remove_leftovers();
+        Ok(())
     }
 
     fn write<T>(
@@ -162,12 +156,10 @@ impl Transactions for LiveViews {
             *writing = Some(Connection::open(&self.url).map_err(failed(act))?);
         }
         let connection = writing.as_ref().expect("it was just opened");
-        // No standby can have the views without their events: those are earlier in the same stream.
-        let begin = "BEGIN; SET LOCAL synchronous_commit = off";
         connection
-            .transaction(begin, || {
+            .transaction(BEGIN_WRITING, || {
                 // A swap has to wait for this transaction, and this one for a swap.
-                let schema = &name_in_use(connection, "FOR UPDATE")?;
+                let schema = &schema::name_in_use(connection, "FOR UPDATE")?;
                 write(Tables { connection, schema })
             })
             .map_err(failed(act))

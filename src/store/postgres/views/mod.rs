@@ -1,5 +1,6 @@
 //! The views in PostgreSQL: a schema for each generation of them, and a row that says which one is in use.
 
+mod check;
 pub mod generation;
 mod live;
 pub mod open;

@@ -6,7 +6,7 @@ use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::failed;
 use crate::store::postgres::connect::pool::Readers;
 use crate::store::postgres::connect::url::PostgresUrl;
-use crate::store::postgres::views::live::{LiveViews, ViewsAccess, is_usable};
+use crate::store::postgres::views::live::{LiveViews, ViewsAccess};
 use crate::store::postgres::views::schema;
 use crate::store::postgres::views::views_impl::InTables;
 use crate::store::sqlite::views::FreshViews;
@@ -40,7 +40,7 @@ impl StoreViews {
         readers: Readers,
         ledger_id: Uuid,
     ) -> Result<Self, StoreError> {
-        if !is_usable(&*readers.get()?).map_err(failed("open the views"))? {
+        if !schema::is_usable(&*readers.get()?).map_err(failed("open the views"))? {
             let detail = "there are none, or those of another version".to_owned();
             return Err(StoreError::DamagedViews { detail });
         }
@@ -55,7 +55,7 @@ impl StoreViews {
         readers: Readers,
         ledger_id: Uuid,
     ) -> Result<Self, StoreError> {
-        match is_usable(&*readers.get()?).map_err(failed("open the views"))? {
+        match schema::is_usable(&*readers.get()?).map_err(failed("open the views"))? {
             true => {
                 let live = LiveViews::open_existing(url, readers, ledger_id, ViewsAccess::Read);
                 Ok(StoreViews::Live(Box::new(InTables(live))))
@@ -64,13 +64,12 @@ impl StoreViews {
         }
     }
 
-    /// Removes all sets of views.
+    /// Takes the views out of use; whoever opens the ledger for writing makes empty ones, and removes these.
     pub fn discard(url: &PostgresUrl) -> Result<(), StoreError> {
         let discard = || {
             let connection = Connection::open(url)?;
-            connection.execute("UPDATE projections SET in_use = false WHERE in_use", &[])?;
-            let unused = schema::unused(&connection)?;
-            unused.iter().try_for_each(|name| schema::remove(&connection, name))
+            let sql = "UPDATE projections SET in_use = false WHERE in_use";
+            connection.execute(sql, &[]).map(|_rows| ())
         };
         discard().map_err(failed("discard the views"))
     }

@@ -1,5 +1,8 @@
 //! Sets of views: making, indexing and removing their schemas.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -25,12 +28,20 @@ const INDEX_OF_SIDS: &str = "messages_by_sid";
 /// Sets of views are recognised by the beginning of their schema's name.
 const PREFIX: &str = "views_";
 
-/// How long the removal of a schema waits for its readers; the next replay tries again.
-const REMOVAL_PATIENCE: &str = "SET LOCAL lock_timeout = '2s'";
+/// How long the removal of a schema waits for the readers of each table; the next replay tries again. It is
+/// shorter than `deadlock_timeout`, because a reader may wait for another table of the same schema meanwhile:
+/// then the removal gives up, and not the reader.
+const REMOVAL_PATIENCE: &str = "SET LOCAL lock_timeout = '500ms'";
+
+/// How often to look for the set in use. A look that locks its row finds none if it had to wait for a swap: the
+/// row that it waited for is no longer in use, and the other one is not in its snapshot.
+const LOOKS_MAX: usize = 3;
 
 /// The format of the sets that this version makes: a hash of the statements that make them.
-pub fn format() -> String {
-    hex(&Sha256::digest(format!("{TABLES}{INDEXES}")))
+fn format() -> &'static str {
+    static FORMAT: LazyLock<String> =
+        LazyLock::new(|| hex(&Sha256::digest(format!("{TABLES}{INDEXES}"))));
+    &FORMAT
 }
 
 /// The checkpoint of a set that has read nothing.
@@ -49,18 +60,34 @@ pub fn start(ledger_id: Uuid, rule: Rule, indexed_tags: IndexedTags) -> Checkpoi
 }
 
 /// Makes an empty set, which is not in use, and returns the name of its schema. Only the index of SIDs is
-/// built.
+/// built. It runs in a transaction that the caller holds.
 pub fn make(connection: &Connection, start: &Checkpoint) -> Result<String, Failure> {
     let name = format!("{PREFIX}{}", Uuid::now_v7().simple());
-    connection.transaction("BEGIN; SET LOCAL synchronous_commit = off", || {
-        connection.batch_execute(&format!("CREATE SCHEMA {name}"))?;
-        connection.batch_execute(&for_schema(TABLES, &name))?;
-        for statement in indexes(&name).filter(|statement| statement.contains(INDEX_OF_SIDS)) {
-            connection.batch_execute(&statement)?;
-        }
-        write::insert_checkpoint(Tables { connection, schema: &name }, start, &format())
-    })?;
+    connection.batch_execute(&format!("CREATE SCHEMA {name}"))?;
+    connection.batch_execute(&for_schema(TABLES, &name))?;
+    for statement in indexes(&name).filter(|statement| statement.contains(INDEX_OF_SIDS)) {
+        connection.batch_execute(&statement)?;
+    }
+    write::insert_checkpoint(Tables { connection, schema: &name }, start, format())?;
     Ok(name)
+}
+
+/// Makes an empty set with its indexes, and puts it in use instead of another one if there is one. It runs in a
+/// transaction that the caller holds.
+pub fn make_in_use(connection: &Connection, start: &Checkpoint) -> Result<(), Failure> {
+    let name = make(connection, start)?;
+    build_indexes(connection, &name)?;
+    put_in_use(connection, &name)
+}
+
+/// Puts a set in use, instead of another one if there is one, in a transaction that the caller holds.
+pub fn put_in_use(connection: &Connection, name: &str) -> Result<(), Failure> {
+    connection.execute("UPDATE projections SET in_use = false WHERE in_use", &[])?;
+    let sql = "UPDATE projections SET in_use = true WHERE views = $1";
+    match connection.execute(sql, &[&name])? {
+        1 => Ok(()),
+        _ => Err(Failure::NotA("a set of views")),
+    }
 }
 
 /// Builds the indexes that a set does not have yet.
@@ -72,6 +99,17 @@ pub fn build_indexes(connection: &Connection, name: &str) -> Result<(), Failure>
     connection.batch_execute_patiently(&format!("ANALYZE {name}.messages, {name}.rollups"))
 }
 
+/// Removes the sets that are not in use, unless a replay may be filling one. Those that cannot be removed yet,
+/// because they are still read, are left for the next time.
+pub fn remove_unused(connection: &Connection) -> Result<(), Failure> {
+    for name in unused(connection)? {
+        if let Err(error) = remove(connection, &name) {
+            tracing::warn!(%error, %name, "old views are removed by the next replay");
+        }
+    }
+    Ok(())
+}
+
 /// Removes a set with its row.
 pub fn remove(connection: &Connection, name: &str) -> Result<(), Failure> {
     connection.transaction("BEGIN", || {
@@ -81,29 +119,87 @@ pub fn remove(connection: &Connection, name: &str) -> Result<(), Failure> {
     })
 }
 
-/// The names of the sets that are not in use.
-pub fn unused(connection: &Connection) -> Result<Vec<String>, Failure> {
-    let rows = connection.query(
-        "SELECT nspname::text
-         FROM pg_namespace LEFT JOIN projections ON views = nspname::text
-         WHERE nspname ~ '^views_[0-9a-f]{32}$' AND in_use IS NOT TRUE",
-        &[],
-    )?;
+/// The names of the sets that are not in use. A schema and its row are made and removed together, and schemas
+/// without a row may be those of another ledger in the same database.
+fn unused(connection: &Connection) -> Result<Vec<String>, Failure> {
+    let rows = connection.query("SELECT views FROM projections WHERE NOT in_use", &[])?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
+/// Whether the set in use can be read by this version.
+pub fn is_usable(connection: &Connection) -> Result<bool, Failure> {
+    match in_use(connection, "")? {
+        Some((name, written_as)) if written_as == format() => is_complete(connection, &name),
+        _ => Ok(false),
+    }
+}
+
+/// The name of the set in use, if it can be read by this version, in a transaction that the caller holds.
+pub fn name_in_use(connection: &Connection, lock: &str) -> Result<String, Failure> {
+    match in_use(connection, lock)? {
+        Some((name, written_as)) if written_as == format() => Ok(name),
+        Some(_) => Err(Failure::NotA("a set of views of this version")),
+        None => Err(Failure::NotA("a ledger with views")),
+    }
+}
+
 /// The name of the set in use, and its format; `None` if there is none.
-pub fn in_use(connection: &Connection) -> Result<Option<(String, String)>, Failure> {
-    let sql = "SELECT views, format FROM projections WHERE in_use";
-    let row = connection.query_opt(sql, &[])?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+fn in_use(connection: &Connection, lock: &str) -> Result<Option<(String, String)>, Failure> {
+    let sql = format!("SELECT views, format FROM projections WHERE in_use {lock}");
+    for _look in 0..LOOKS_MAX {
+        if let Some(row) = connection.query_opt(&sql, &[])? {
+            return Ok(Some((row.try_get(0)?, row.try_get(1)?)));
+        }
+    }
+    Ok(None)
+}
+
+/// The statement that empties a set.
+pub fn truncate(name: &str) -> String {
+    let tables: Vec<_> = tables().map(|table| format!("{name}.{table}")).collect();
+    format!("TRUNCATE {} RESTART IDENTITY", tables.join(", "))
 }
 
 /// Whether a set has every table.
-pub fn is_complete(connection: &Connection, name: &str) -> Result<bool, Failure> {
-    let wanted = TABLES.matches("CREATE TABLE ").count() as i64;
-    let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = $1";
-    Ok(connection.query_one(sql, &[&name])?.try_get::<_, i64>(0)? >= wanted)
+fn is_complete(connection: &Connection, name: &str) -> Result<bool, Failure> {
+    let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = $1";
+    let found = names(connection, sql, name)?;
+    Ok(tables().all(|table| found.contains(table)))
+}
+
+/// The tables and indexes that a set should have, and does not.
+pub fn missing(connection: &Connection, name: &str) -> Result<Vec<&'static str>, Failure> {
+    let found = names(
+        connection,
+        "SELECT relname::text
+         FROM pg_class LEFT JOIN pg_index ON indexrelid = pg_class.oid
+         WHERE relnamespace = $1::text::regnamespace AND indisvalid IS NOT FALSE",
+        name,
+    )?;
+    Ok(tables().chain(index_names()).filter(|wanted| !found.contains(*wanted)).collect())
+}
+
+fn names(connection: &Connection, sql: &str, schema: &str) -> Result<HashSet<String>, Failure> {
+    connection.query(sql, &[&schema])?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The names of the tables.
+fn tables() -> impl Iterator<Item = &'static str> {
+    words_after(TABLES, "CREATE TABLE VIEWS.")
+}
+
+/// The names of the indexes.
+fn index_names() -> impl Iterator<Item = &'static str> {
+    words_after(INDEXES, "INDEX ")
+}
+
+/// The name after each of these words.
+fn words_after(
+    statements: &'static str,
+    words: &'static str,
+) -> impl Iterator<Item = &'static str> {
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    statements.split(words).skip(1).filter_map(move |rest| rest.split(is_end).next())
 }
 
 fn indexes(name: &str) -> impl Iterator<Item = String> {

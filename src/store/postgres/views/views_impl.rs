@@ -14,22 +14,13 @@ use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::list::list;
 use crate::store::postgres::connect::error::Failure;
-use crate::store::postgres::views::schema;
+use crate::store::postgres::views::check;
 use crate::store::postgres::views::tables::{Tables, logged_errors, rollups, tag_index, write};
-use crate::store::{Batch, Checked, Checkpoint, Damage, Message, MessagePage, StoreError, Views};
+use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
-/// The tables of a set, in an order in which they can be emptied.
-const VIEW_TABLES: [&str; 9] = [
-    "tree_nodes",
-    "accounts",
-    "messages",
-    "flagged",
-    "tags",
-    "tag_names",
-    "rollups",
-    "logged_errors",
-    "logged_error_ids",
-];
+/// Begins a transaction that writes. No standby can have the views without their events: those are earlier in
+/// the same stream.
+pub const BEGIN_WRITING: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 
 /// How the tables of one set of views are read and written.
 pub trait Transactions: Send + Sync {
@@ -45,6 +36,15 @@ pub trait Transactions: Send + Sync {
 
     /// The tags that are indexed from the next reset on; `None` if they stay the same.
     fn indexed_tags(&self) -> Option<IndexedTags>;
+
+    /// The tags that are indexed after the next reset.
+    fn tags_to_index(&self, tables: &Tables<'_>) -> IndexedTags {
+        let so_far = || tables.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
+        self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All)
+    }
+
+    /// Forgets everything, at once for readers, and begins a new generation by this rule.
+    fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError>;
 
     /// Writes to the tables, all or nothing.
     fn write<T>(
@@ -71,13 +71,7 @@ impl<V: Transactions> Views for InTables<V> {
     }
 
     fn reset(&self, rule: Rule) -> Result<(), StoreError> {
-        self.write("empty the views", &mut |tables| {
-            let so_far = || tables.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
-            let indexed_tags = self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
-            let names = VIEW_TABLES.map(|table| format!("{}.{table}", tables.schema)).join(", ");
-            tables.connection.batch_execute(&format!("TRUNCATE {names} RESTART IDENTITY"))?;
-            write::checkpoint(tables, &schema::start(self.ledger_id(), rule, indexed_tags))
-        })
+        self.empty("empty the views", rule)
     }
 
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
@@ -174,15 +168,6 @@ impl<V: Transactions> Views for InTables<V> {
     }
 
     fn check(&self) -> Result<Checked, StoreError> {
-        self.read("check the views", &mut |tables| {
-            let sql = format!(
-                "SELECT count(*) FROM {schema}.accounts
-                 WHERE id NOT IN (SELECT account FROM {schema}.messages)",
-                schema = tables.schema
-            );
-            let rows = tables.connection.query_one(&sql, &[])?.try_get::<_, i64>(0)? as u64;
-            let stray = Some(Damage::Stray { table: "accounts", rows }).filter(|_| rows > 0);
-            Ok(Checked { damages: stray.into_iter().collect(), finished: true })
-        })
+        self.read("check the views", &mut |tables| check::views(tables))
     }
 }

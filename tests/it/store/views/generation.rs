@@ -186,6 +186,33 @@ pub fn readers_see_a_swap_atomically<E: Engine>() {
     assert!(seen.len() >= rebuilds as usize, "not all of them were seen: {seen:?}");
 }
 
+/// Views are emptied twenty times while others read: their messages and their position change together.
+pub fn readers_see_a_reset_atomically<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let (resets, done, read) = (20, AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let (checkpoint, messages) = store.views().page(0, 1000).unwrap();
+                assert_eq!(messages.len() as u64, checkpoint.position);
+                read.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let done = Done(&done);
+        for _ in 0..resets {
+            project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
+            let before = read.load(Ordering::Relaxed);
+            while read.load(Ordering::Relaxed) < before + 2 && !reader.is_finished() {
+                std::thread::yield_now();
+            }
+            store.views().reset(Rule::default()).unwrap();
+        }
+        drop(done);
+        reader.join().unwrap();
+    });
+}
+
 pub fn a_new_generation_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();

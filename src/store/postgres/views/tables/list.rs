@@ -14,6 +14,9 @@ use crate::store::postgres::views::tables::Tables;
 use crate::store::postgres::views::tables::message_row::{self, REF_COLUMNS};
 use crate::store::{Checkpoint, Message};
 
+/// The number of messages with a flag that are passed at a time, to find those without it.
+const FLAGGED_AT_A_TIME: usize = 4096;
+
 impl MessageIndexes for Tables<'_> {
     type Error = Failure;
 
@@ -31,16 +34,7 @@ impl MessageIndexes for Tables<'_> {
                 );
                 ids(*self, &sql, &[&before, &limit_number])
             }
-            Index::With(flag) => {
-                let sql = format!(
-                    "SELECT id
-                     FROM {schema}.flagged
-                     WHERE flag = $3 AND id < $1
-                     ORDER BY id DESC
-                     LIMIT $2"
-                );
-                ids(*self, &sql, &[&before, &limit_number, &(*flag as i16)])
-            }
+            Index::With(flag) => with(*self, *flag, before as u64, limit),
             Index::Without(flag) => without(*self, *flag, before as u64, limit),
             Index::Tagged(hash) => {
                 let sql = format!(
@@ -144,30 +138,32 @@ fn ids(tables: Tables<'_>, sql: &str, parameters: &[Parameter<'_>]) -> Result<Ve
 fn without(tables: Tables<'_>, flag: Flag, before: u64, limit: usize) -> Result<Vec<u64>, Failure> {
     let mut next = before.min(tables.last_id()? + 1);
     let mut found = Vec::with_capacity(limit);
-    let sql = format!(
-        "SELECT id FROM {}.flagged WHERE flag = $1 AND id < $2 ORDER BY id DESC",
-        tables.schema
-    );
-    let mut pass = |skipped: u64, found: &mut Vec<u64>| {
-        while next > skipped + 1 && found.len() < limit {
-            next -= 1;
-            found.push(next);
+    while found.len() < limit && next > 1 {
+        // The server sends every row of a query, also those that nobody waits for.
+        let mut flagged = with(tables, flag, next, FLAGGED_AT_A_TIME)?;
+        if flagged.len() < FLAGGED_AT_A_TIME {
+            flagged.push(0);
         }
-        next = next.min(skipped);
-    };
-    let mut each = |row: &Row| {
-        pass(row.try_get::<_, i64>(0)? as u64, &mut found);
-        Ok::<_, Failure>(match found.len() == limit {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
-    };
-    let below = next_bound(before);
-    tables.connection.for_each_row(&sql, &[&(flag as i16), &below], &mut each)?;
-    pass(0, &mut found);
+        for skipped in flagged {
+            while next > skipped + 1 && found.len() < limit {
+                next -= 1;
+                found.push(next);
+            }
+            next = next.min(skipped);
+        }
+    }
     Ok(found)
 }
 
-fn next_bound(before: u64) -> i64 {
-    i64::try_from(before).unwrap_or(i64::MAX)
+/// The greatest ids below one that have a flag.
+fn with(tables: Tables<'_>, flag: Flag, before: u64, limit: usize) -> Result<Vec<u64>, Failure> {
+    let sql = format!(
+        "SELECT id
+         FROM {}.flagged
+         WHERE flag = $1 AND id < $2
+         ORDER BY id DESC
+         LIMIT $3",
+        tables.schema
+    );
+    ids(tables, &sql, &[&(flag as i16), &(before as i64), &(limit as i64)])
 }

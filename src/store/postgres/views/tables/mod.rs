@@ -47,6 +47,11 @@ impl Tables<'_> {
 }
 
 impl Accounts {
+    /// The numbers that are in use.
+    pub fn numbers(&self) -> impl Iterator<Item = i32> {
+        self.by_number.keys().copied()
+    }
+
     /// The number of an account, if it has one already.
     pub fn number(&self, account: Option<&AccountSid>) -> Option<i32> {
         match account {
