@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::runtime::Runtime;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 
 use super::error::Failure;
@@ -153,6 +154,22 @@ impl Connection {
     pub fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
         let statement = self.prepare(sql)?;
         self.wait(self.client.execute(&statement, parameters))
+    }
+
+    /// Inserts rows with columns of these types by a statement `COPY … FROM STDIN (FORMAT binary)`.
+    pub fn copy_in<'r, const N: usize>(
+        &self,
+        sql: &str,
+        types: &[Type; N],
+        rows: impl Iterator<Item = [Parameter<'r>; N]>,
+    ) -> Result<(), Failure> {
+        self.wait(async {
+            let mut writer = pin!(BinaryCopyInWriter::new(self.client.copy_in(sql).await?, types));
+            for row in rows {
+                writer.as_mut().write(&row).await?;
+            }
+            writer.finish().await.map(|_rows| ())
+        })
     }
 
     /// Executes statements without parameters.

@@ -1,9 +1,28 @@
 //! Writes the messages of a batch, those of each kind in one statement.
 
+use tokio_postgres::types::Type;
+
 use crate::domain::Lifecycle;
 use crate::store::codec::message::{self, WrittenColumns};
+use crate::store::postgres::connect::connection::Parameter;
 use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::tables::Tables;
+
+/// The columns of a new message.
+const COLUMNS: &str = "id, account, flags, sid, status, recipient, sender, lifecycle";
+const TYPES: [Type; 8] = [
+    Type::INT8,
+    Type::INT4,
+    Type::INT2,
+    Type::BYTEA,
+    Type::TEXT,
+    Type::BYTEA,
+    Type::BYTEA,
+    Type::BYTEA,
+];
+
+/// From this number of new messages on, COPY takes a third less of the server's time than INSERT.
+const COPIED_MIN: usize = 256;
 
 /// The rows of messages, a list for each column.
 #[derive(Default)]
@@ -24,7 +43,9 @@ struct Rows {
 pub struct MessageWriter {
     new: Rows,
     changed: Rows,
-    /// Messages that have a flag now, or no longer.
+    /// The flags of new messages.
+    new_flags: (Vec<i16>, Vec<i64>),
+    /// Changed messages that have a flag now, or no longer.
     flagged: (Vec<i16>, Vec<i64>),
     unflagged: (Vec<i16>, Vec<i64>),
 }
@@ -35,7 +56,10 @@ impl MessageWriter {
         let flags = self.new.push(id, lifecycle);
         self.new.account.push(account);
         self.new.sid.push(packed_sid.to_vec());
-        self.change_flags(id, 0, flags);
+        for bit in bits(flags) {
+            self.new_flags.0.push(bit);
+            self.new_flags.1.push(id as i64);
+        }
     }
 
     /// Adds a message that has changed from `before`, if that is known.
@@ -43,13 +67,10 @@ impl MessageWriter {
         let flags = self.changed.push(id, lifecycle);
         // Without it, any flag may have been set.
         let flags_before = before.map_or(u8::MAX, crate::store::codec::flags::flags);
-        self.change_flags(id, flags_before, flags);
-    }
-
-    fn change_flags(&mut self, id: u64, before: u8, now: u8) {
-        for bit in (0..8).map(|bit| 1 << bit).filter(|bit| (before ^ now) & bit != 0) {
-            let list = if now & bit != 0 { &mut self.flagged } else { &mut self.unflagged };
-            list.0.push(i16::from(bit));
+        for bit in bits(flags_before ^ flags) {
+            let is_set = i16::from(flags) & bit != 0;
+            let list = if is_set { &mut self.flagged } else { &mut self.unflagged };
+            list.0.push(bit);
             list.1.push(id as i64);
         }
     }
@@ -61,13 +82,36 @@ impl MessageWriter {
         self.write_flags(tables)
     }
 
-    fn write_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
-        let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
-        if id.is_empty() {
-            return Ok(());
+    fn write_new(&self, tables: Tables<'_>) -> Result<(), Failure> {
+        match self.new.id.len() {
+            0 => Ok(()),
+            COPIED_MIN.. => self.copy_new(tables),
+            _ => self.insert_new(tables),
         }
+    }
+
+    fn copy_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+        let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
+        let sql = format!("COPY {schema}.messages({COLUMNS}) FROM STDIN (FORMAT binary)");
+        let row = |n: usize| -> [Parameter<'_>; TYPES.len()] {
+            [
+                &id[n],
+                &account[n],
+                &flags[n],
+                &sid[n],
+                &status[n],
+                &recipient[n],
+                &sender[n],
+                &lifecycle[n],
+            ]
+        };
+        connection.copy_in(&sql, &TYPES, (0..id.len()).map(row))
+    }
+
+    fn insert_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+        let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
         let sql = format!(
-            "INSERT INTO {schema}.messages(id, account, flags, sid, status, recipient, sender, lifecycle)
+            "INSERT INTO {schema}.messages({COLUMNS})
              SELECT * FROM unnest($1::bigint[], $2::integer[], $3::smallint[], $4::bytea[], $5::text[],
                                   $6::bytea[], $7::bytea[], $8::bytea[])"
         );
@@ -94,6 +138,15 @@ impl MessageWriter {
     }
 
     fn write_flags(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+        let (flags, ids) = &self.new_flags;
+        if !ids.is_empty() {
+            // Without ON CONFLICT it takes half the time.
+            let sql = format!(
+                "INSERT INTO {schema}.flagged(flag, id)
+                 SELECT * FROM unnest($1::smallint[], $2::bigint[])"
+            );
+            connection.execute(&sql, &[flags, ids])?;
+        }
         let (flags, ids) = &self.unflagged;
         if !ids.is_empty() {
             let sql = format!(
@@ -114,6 +167,11 @@ impl MessageWriter {
         }
         Ok(())
     }
+}
+
+/// The bits that are set, one by one.
+fn bits(flags: u8) -> impl Iterator<Item = i16> {
+    (0..8).map(|bit| 1 << bit).filter(move |bit| i16::from(flags) & bit != 0)
 }
 
 impl Rows {

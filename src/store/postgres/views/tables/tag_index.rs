@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
 use tokio_postgres::Row;
 
 use crate::domain::message::tags::{IndexedTags, KNOWN_NAMES_MAX, Tags};
@@ -14,13 +15,16 @@ pub struct TagWriter {
     indexed: IndexedTags,
     hashes: Vec<i64>,
     messages: Vec<i64>,
-    names: HashSet<Vec<u8>>,
+    /// Those names of tags that came first, each once, in order.
+    names: Vec<SmolStr>,
+    seen: HashSet<SmolStr>,
 }
 
 impl TagWriter {
     /// None so far; these tags are indexed.
     pub fn new(indexed: IndexedTags) -> Self {
-        Self { indexed, hashes: Vec::new(), messages: Vec::new(), names: HashSet::new() }
+        let (hashes, messages, names, seen) = Default::default();
+        Self { indexed, hashes, messages, names, seen }
     }
 
     /// Adds the tags that a message did not have before. Entries of tags that it no longer keeps remain;
@@ -30,8 +34,8 @@ impl TagWriter {
             return;
         }
         for (name, value) in added(before, tags) {
-            if self.names.len() < KNOWN_NAMES_MAX {
-                self.names.insert(name.into());
+            if self.names.len() < KNOWN_NAMES_MAX && self.seen.insert(name.into()) {
+                self.names.push(name.into());
             }
             if self.indexed.contains(name) {
                 self.hashes.push(hash(name, value));
@@ -43,12 +47,12 @@ impl TagWriter {
     /// Writes them.
     pub fn write(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
         if !self.names.is_empty() {
-            let names: Vec<_> = self.names.iter().collect();
+            let names: Vec<_> = self.names.iter().map(|name| name.as_bytes()).collect();
             let sql = format!(
                 "INSERT INTO {schema}.tag_names(name)
-                 SELECT name FROM unnest($1::bytea[]) AS new(name)
+                 SELECT name FROM unnest($1::bytea[]) WITH ORDINALITY AS new(name, place)
                  WHERE NOT EXISTS (SELECT 1 FROM {schema}.tag_names AS known WHERE known.name = new.name)
-                 ORDER BY name
+                 ORDER BY place
                  LIMIT greatest(0, $2 - (SELECT count(*) FROM {schema}.tag_names))
                  ON CONFLICT DO NOTHING"
             );
