@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::domain::{NewEvent, Rule};
 use delivery_ledger::projection::{catch_up, replay};
 use delivery_ledger::store::{self, Access, Batch, Damage, Database, Store, StoreError};
@@ -207,6 +208,23 @@ fn views_of_another_ledger_in_the_same_database_stay() {
     let other = store::open(&Database::parse(&url).unwrap(), Access::Write).unwrap();
     assert_eq!(other.views().count().unwrap(), 3);
     assert_eq!(schemas(&connection), "2");
+}
+
+/// The flags of more messages than are read at a time.
+#[test]
+fn a_list_passes_any_number_of_inbound_messages() {
+    let database = PostgresDatabase::fresh();
+    let store = filled(&database);
+    let inbound = |n| event(format!("MessageSid={}&MessageStatus=received", sid(n)));
+    store.append(&one_a_second((100..5000).map(inbound))).unwrap();
+    store.append(&callbacks(12)[10..]).unwrap();
+    project(&*store);
+
+    let outbound = MessageFilter { inbound: Some(false), ..MessageFilter::default() };
+    let listed = store.views().list(&outbound, None, 100).unwrap();
+
+    let ids: Vec<_> = listed.messages.iter().map(|message| message.id).collect();
+    assert_eq!(ids, [4912, 4911, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
 }
 
 #[test]
