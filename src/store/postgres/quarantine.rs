@@ -208,10 +208,10 @@ impl Quarantine for PostgresQuarantine {
         loop {
             let step = self.write("purge the quarantine", |connection| {
                 let sql = "DELETE FROM requests
-                           WHERE number IN (SELECT number FROM requests
-                                            WHERE received_at < $1
-                                            ORDER BY number
-                                            LIMIT $2)";
+                           WHERE number = ANY(ARRAY(SELECT number FROM requests
+                                                    WHERE received_at < $1
+                                                    ORDER BY number
+                                                    LIMIT $2))";
                 connection.execute(sql, &[&before, &(PURGE_STEP as i64)])
             })?;
             purged += step;
@@ -267,11 +267,12 @@ fn size(connection: &Connection) -> Result<QuarantineSize, Failure> {
 
 /// Removes requests, those of the lowest rank first. Another process may be removing some of them.
 fn evict(connection: &Connection, count: u64) -> Result<u64, Failure> {
+    // An array is made once; the rows of IN might be looked for, and locked, again for each request.
     let sql = "DELETE FROM requests
-               WHERE number IN (SELECT number FROM requests
-                                ORDER BY rank, number
-                                LIMIT $1
-                                FOR UPDATE SKIP LOCKED)";
+               WHERE number = ANY(ARRAY(SELECT number FROM requests
+                                        ORDER BY rank, number
+                                        LIMIT $1
+                                        FOR UPDATE SKIP LOCKED))";
     connection.execute(sql, &[&(count as i64)])
 }
 

@@ -4,11 +4,13 @@
 mod forward;
 mod log;
 mod postgres;
+mod quarantine;
 mod sqlite;
 mod tasks;
 mod views;
 
 use delivery_ledger::store::forward::ForwardStore;
+use delivery_ledger::store::quarantine::Quarantine;
 use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
 
@@ -31,6 +33,9 @@ trait Engine {
 
     /// Opens its store of forwarding, and makes it the first time.
     fn forward(&self) -> Box<dyn ForwardStore>;
+
+    /// Opens its quarantine, and makes it the first time.
+    fn quarantine(&self) -> Box<dyn Quarantine>;
 }
 
 /// Two files in a folder of their own.
@@ -54,6 +59,11 @@ impl Engine for Sqlite {
     fn forward(&self) -> Box<dyn ForwardStore> {
         let database = Database::Sqlite(self.0.path().join("ledger.db"));
         store::create_forward_store(&database).unwrap()
+    }
+
+    fn quarantine(&self) -> Box<dyn Quarantine> {
+        let database = Database::Sqlite(self.0.path().join("ledger.db"));
+        store::create_quarantine(&database).unwrap()
     }
 }
 
@@ -81,6 +91,10 @@ impl Engine for Postgres {
 
     fn forward(&self) -> Box<dyn ForwardStore> {
         store::create_forward_store(&self.database()).unwrap()
+    }
+
+    fn quarantine(&self) -> Box<dyn Quarantine> {
+        store::create_quarantine(&self.database()).unwrap()
     }
 }
 
@@ -166,4 +180,16 @@ on_every_engine! {
     forward::answers_are_added_up_over_hours_the_most_frequent_first
     forward::two_stores_see_what_the_other_has_written
     forward::any_acts_lead_to_the_state_of_the_model
+
+    quarantine::a_new_quarantine_is_empty
+    quarantine::requests_with_any_bytes_are_read_back_equal
+    quarantine::pages_go_on_in_both_directions
+    quarantine::large_requests_shorten_pages_and_none_is_skipped
+    quarantine::the_lowest_rank_is_evicted_first_and_of_one_rank_the_oldest
+    quarantine::a_purge_does_not_change_what_is_evicted
+    quarantine::no_more_requests_are_evicted_than_their_bytes_require
+    quarantine::the_paths_of_a_reason_are_counted
+    quarantine::two_that_have_the_quarantine_open_see_what_the_other_does
+    quarantine::several_that_keep_requests_at_once_stay_within_the_limits
+    quarantine::any_acts_leave_the_requests_of_the_model
 }
