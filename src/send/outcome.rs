@@ -1,6 +1,6 @@
 //! What came of a request to Twilio.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::note;
@@ -9,7 +9,8 @@ use crate::domain::{NewEvent, Position};
 use crate::twilio_api::{ApiError, ApiResponse, RequestError};
 
 /// The outcome of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SendOutcome {
     /// Twilio has done what was asked.
     Done(Done),
@@ -29,7 +30,7 @@ pub enum SendOutcome {
 }
 
 /// What Twilio has done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// The SID of the message that was created, or that the feedback is about.
     pub message_sid: String,
@@ -38,7 +39,7 @@ pub struct Done {
 }
 
 /// An outcome, and the positions of the two events about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedOutcome {
     /// Connects the two events.
     pub send_id: String,

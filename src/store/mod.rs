@@ -5,6 +5,7 @@
 
 mod batch;
 mod checked;
+pub mod claims;
 mod codec;
 pub mod copy;
 mod error;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use self::claims::Claims;
 use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
@@ -177,6 +179,12 @@ pub trait Store: Send + Sync {
 
     /// Replaces a small value, all or nothing. It works however the ledger was opened.
     fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Claims of idempotency keys that every process of the ledger sees; `None` if each keeps its own, because
+    /// only one makes requests.
+    fn claims(&self) -> Option<&dyn Claims> {
+        None
+    }
 
     /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;

@@ -200,3 +200,11 @@ CREATE TABLE kept(
   name text PRIMARY KEY,
   value bytea NOT NULL
 );
+
+-- Idempotency keys of requests to Twilio. The evidence of a request is its intent in the log.
+CREATE TABLE claims(
+  key text PRIMARY KEY,
+  claimed_at bigint NOT NULL,      -- microseconds since 1970, UTC
+  request_hash text NOT NULL,
+  outcome bytea                    -- NULL while the request is in flight
+);

@@ -1,5 +1,6 @@
 //! The PostgreSQL engine: the log in tables of one schema, and a schema for each set of views.
 
+mod claims;
 pub mod connect;
 pub mod forward;
 pub mod log;
@@ -12,6 +13,7 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
+use self::claims::PostgresClaims;
 use self::connect::connection::Connection;
 use self::connect::error::{Failure, engine};
 use self::connect::pool::Readers;
@@ -20,6 +22,7 @@ use self::log::check;
 use self::log::log_tables::Log;
 use self::views::generation::PostgresGeneration;
 use self::views::open::StoreViews;
+use super::claims::Claims;
 use super::sqlite::views::FreshViews;
 use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard,
@@ -34,6 +37,7 @@ pub struct PostgresStore {
     log: Log,
     views: StoreViews,
     readers: Readers,
+    claims: PostgresClaims,
     /// Dropped last, so that it is also held while the log is reopened.
     _writer: Option<shared::Lock>,
 }
@@ -84,7 +88,8 @@ impl PostgresStore {
     }
 
     fn with(log: Log, views: StoreViews, readers: Readers, writer: Option<shared::Lock>) -> Self {
-        Self { log, views, readers, _writer: writer }
+        let claims = PostgresClaims::new(readers.clone());
+        Self { log, views, readers, claims, _writer: writer }
     }
 
     fn read<T>(
@@ -156,6 +161,10 @@ impl Store for PostgresStore {
 
     fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
         self.read("keep a small value", |connection| shared::keep(connection, value, bytes))
+    }
+
+    fn claims(&self) -> Option<&dyn Claims> {
+        Some(&self.claims)
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

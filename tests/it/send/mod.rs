@@ -5,6 +5,7 @@ mod connection;
 mod feedback;
 mod feedback_http;
 mod http;
+mod keys;
 
 use std::process::Output;
 

@@ -15,6 +15,7 @@ use crate::http::send_problem::{Reason, SendProblem};
 use crate::send::idempotency::{IdempotencyKeys, Lookup, request_hash};
 use crate::send::{Attempt, Done, LoggedOutcome, Request, SendKind, SendOutcome, note};
 use crate::store::Store;
+use crate::store::claims::Claim;
 use crate::store::writer::Writer;
 use crate::twilio_api::{ApiResponse, Client, Credentials, RequestError, RequestLimits};
 
@@ -152,37 +153,57 @@ impl Sender {
         writer: Writer,
     ) -> Result<SendResult, Problem> {
         let kind = request.attempt.kind();
-        if let Some(earlier) = self.claim(&request, store).await? {
-            return Ok(SendResult { kind, logged: earlier, replayed: true });
-        }
-        let logged = self.send(&request, &writer).await;
-        if let Some(IdempotencyKey { key, .. }) = &request.key {
-            self.keys.settle(key, logged.as_ref().ok().cloned());
+        let claim = match self.claim(&request, Arc::clone(&store)).await? {
+            None => None,
+            Some(Lookup::New(claim)) => Some(claim),
+            Some(Lookup::Done(earlier)) => {
+                return Ok(SendResult { kind, logged: earlier, replayed: true });
+            }
+            Some(Lookup::InFlight) => return Err(in_flight()),
+            Some(Lookup::OtherRequest) => {
+                return Err(unprocessable("this Idempotency-Key was used for another request"));
+            }
+        };
+        let logged = self.send(&request, claim.as_ref(), &store, &writer).await;
+        if let Some(claim) = claim {
+            self.settle(claim, store, logged.as_ref().ok().cloned()).await;
         }
         Ok(SendResult { kind, logged: logged?, replayed: false })
     }
 
-    /// The outcome of an earlier request with the same key; `None` if the request has to be made.
+    /// The state of the request's key, which is claimed if it is new; `None` if the request has none.
     async fn claim(
         &self,
         request: &PreparedRequest,
         store: Arc<dyn Store>,
-    ) -> Result<Option<LoggedOutcome>, Problem> {
+    ) -> Result<Option<Lookup>, Problem> {
         let Some(IdempotencyKey { key, request_hash }) = request.key.clone() else {
             return Ok(None);
         };
         let keys = Arc::clone(&self.keys);
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let claim = on_a_thread(move || keys.claim(&*store, &key, &request_hash, now));
-        match claim.await.ok_or(Problem::Internal)?? {
-            Lookup::New => Ok(None),
-            Lookup::Done(outcome) => Ok(Some(outcome)),
-            Lookup::InFlight => Err(Problem::Conflict(
-                "the request with this Idempotency-Key is still being made; ask again".to_owned(),
-            )),
-            Lookup::OtherRequest => {
-                Err(unprocessable("this Idempotency-Key was used for another request"))
-            }
+        Ok(Some(claim.await.ok_or(Problem::Internal)??))
+    }
+
+    /// Makes sure that the key is still this request's, now that the intent is in the log.
+    async fn check_held(&self, claim: &Claim, store: &Arc<dyn Store>) -> Result<(), Problem> {
+        let (keys, claim, store) = (Arc::clone(&self.keys), claim.clone(), Arc::clone(store));
+        match on_a_thread(move || keys.is_held(&*store, &claim))
+            .await
+            .ok_or(Problem::Internal)??
+        {
+            true => Ok(()),
+            false => Err(in_flight()),
+        }
+    }
+
+    /// Records the outcome for later requests with the same key. If that fails, the log has it.
+    async fn settle(&self, claim: Claim, store: Arc<dyn Store>, logged: Option<LoggedOutcome>) {
+        let keys = Arc::clone(&self.keys);
+        let settled = on_a_thread(move || keys.settle(&*store, &claim, logged.as_ref())).await;
+        if let Some(Err(error)) = settled {
+            tracing::error!(%error, "the outcome of an idempotency key could not be recorded");
         }
     }
 
@@ -190,6 +211,8 @@ impl Sender {
     async fn send(
         &self,
         request: &PreparedRequest,
+        claim: Option<&Claim>,
+        store: &Arc<dyn Store>,
         writer: &Writer,
     ) -> Result<LoggedOutcome, Problem> {
         let attempt = &request.attempt;
@@ -198,11 +221,16 @@ impl Sender {
             Ok(position) => position.map_err(Problem::NotStored)?,
             Err(_) => {
                 // The intent may still be stored, so also log that nothing was sent.
-                let stopped = attempt.answer(&Err(RequestError::Stopped));
-                actix_web::rt::spawn(append(writer.clone(), stopped));
+                actix_web::rt::spawn(append(writer.clone(), stopped(attempt)));
                 return Err(Problem::NotDurableInTime);
             }
         };
+        if let Some(claim) = claim
+            && let Err(problem) = self.check_held(claim, store).await
+        {
+            append(writer.clone(), stopped(attempt)).await;
+            return Err(problem);
+        }
         let answer = self.call_twilio(request).await;
         Ok(LoggedOutcome {
             send_id: attempt.send_id.to_string(),
@@ -245,6 +273,17 @@ async fn append(writer: Writer, event: NewEvent) -> Option<Position> {
             tracing::error!(%error, "the outcome of a request to Twilio could not be logged");
         })
         .ok()
+}
+
+/// The event that says that nothing was sent after the intent.
+fn stopped(attempt: &Attempt) -> NewEvent {
+    attempt.answer(&Err(RequestError::Stopped))
+}
+
+/// The problem for a request with the key of one that may still be made.
+fn in_flight() -> Problem {
+    let detail = "the request with this Idempotency-Key is still being made; ask again";
+    Problem::Conflict(detail.to_owned())
 }
 
 /// The problem for a request that cannot be made.

@@ -246,7 +246,7 @@ impl Columns<'_> {
 
 /// Any warning during a write means that it is not known to be durable; its text depends on the server's
 /// language.
-fn refuse_warning(warning: Option<String>) -> Result<(), StoreError> {
+pub fn refuse_warning(warning: Option<String>) -> Result<(), StoreError> {
     warning.map_or(Ok(()), |detail| Err(StoreError::NotReplicated { detail }))
 }
 

@@ -1,5 +1,6 @@
 //! What only PostgreSQL has.
 
+mod claims;
 mod ledger;
 mod pair;
 mod views;
