@@ -7,7 +7,7 @@ use delivery_ledger::report::{Dimension, ReportQuery, by_scan, report};
 
 use super::EPOCH;
 use super::laws::is_what_was_said;
-use super::naive::{Only, Said};
+use super::naive::{Messages, Only, Said};
 use crate::support::ACCOUNT;
 use crate::support::ledger::Ledger;
 
@@ -51,12 +51,13 @@ fn rows_are_those_of_the_clocks_on_the_wall() {
         let said = messages_around(time);
         let ledger = Ledger::with_events(&said.iter().map(Said::event).collect::<Vec<_>>());
         let store = ledger.open();
+        let messages = Messages::of(&said);
         let times = Dimension::ALL.into_iter().filter(Dimension::is_time);
         let with_status = times.clone().map(|by| vec![by, Dimension::ErrorCode]);
         for by in times.map(|by| vec![by]).chain(with_status) {
             let query = ReportQuery { zone: Zone::parse(zone).unwrap(), ..ReportQuery::new(by) };
-            is_what_was_said(&report(&*store, &query).unwrap(), &said, Only::default());
-            is_what_was_said(&by_scan(store.views(), &query).unwrap(), &said, Only::default());
+            is_what_was_said(&report(&*store, &query).unwrap(), &messages, Only::default());
+            is_what_was_said(&by_scan(store.views(), &query).unwrap(), &messages, Only::default());
         }
     }
 }

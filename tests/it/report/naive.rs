@@ -7,7 +7,7 @@ use delivery_ledger::report::Dimension;
 use serde_json::{Map, Value, json};
 
 use super::{EPOCH, at};
-use crate::support::{sid, status};
+use crate::support::{MessageBody, sid, status};
 
 /// One callback in a few words.
 #[derive(Debug, Clone)]
@@ -46,6 +46,10 @@ pub const TO: [(&str, &str); 6] = [
 
 impl Said {
     pub fn event(&self) -> NewEvent {
+        at(self.ms, self.body())
+    }
+
+    fn body(&self) -> MessageBody {
         let mut body = status(&sid(self.message), self.word).with("To", self.to);
         body = body.with("From", self.from);
         body = match self.account {
@@ -58,7 +62,7 @@ impl Said {
         if let Some(service) = self.service {
             body = body.with("MessagingServiceSid", service);
         }
-        at(self.ms, body)
+        body
     }
 
     fn rank(&self) -> Option<usize> {
@@ -74,8 +78,15 @@ impl Said {
     }
 }
 
+/// A callback and the bytes of its body.
+struct Received<'s> {
+    said: &'s Said,
+    body: Vec<u8>,
+}
+
 /// One message as the plain fold sees it.
 struct Stands<'s> {
+    account: Option<&'static str>,
     status: &'static str,
     code: Option<u32>,
     deciding: &'s Said,
@@ -89,49 +100,52 @@ struct Stands<'s> {
     sent_to_delivered: Option<i64>,
 }
 
-fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
+fn stands<'s>(events: &[Received<'s>]) -> Stands<'s> {
+    let saids = || events.iter().map(|event| event.said);
     // Failures rank above the ladder: the strongest failure, or else the highest step.
-    let highest = events.iter().filter_map(|said| said.rank()).max();
-    let deciding = events.iter().filter(|said| said.rank() == highest);
-    let deciding = deciding.min_by_key(|said| (said.code, said.event().body)).unwrap();
-    let with_service = events.iter().filter(|said| said.service.is_some());
+    let highest = saids().filter_map(Said::rank).max();
+    let deciding = events.iter().filter(|event| event.said.rank() == highest);
+    let deciding = deciding.min_by_key(|event| (event.said.code, &event.body)).unwrap().said;
+    let with_service = events.iter().filter(|event| event.said.service.is_some());
     let with_service = with_service
-        .min_by_key(|said| (std::cmp::Reverse(said.rank()), said.code, said.event().body));
-    let failed = events.iter().any(|said| said.is_failure());
+        .min_by_key(|event| (std::cmp::Reverse(event.said.rank()), event.said.code, &event.body));
+    let failed = saids().any(Said::is_failure);
     let code_of = |wanted: &dyn Fn(&Said) -> bool| {
-        events.iter().filter(|said| wanted(said)).filter_map(|said| said.code).min()
+        saids().filter(|said| wanted(said)).filter_map(|said| said.code).min()
     };
     let of_deciding = code_of(&|said| said.rank() == highest);
     let first = |words: &[&str]| {
-        events.iter().filter(|said| words.contains(&said.word)).map(|said| said.ms).min()
+        saids().filter(|said| words.contains(&said.word)).map(|said| said.ms).min()
     };
     let between = |from: Option<i64>, to: Option<i64>| Some(to? - from?);
     Stands {
+        account: deciding.account,
         status: if highest.is_some() { deciding.word } else { "unknown" },
         code: of_deciding.or_else(|| code_of(&|said| said.is_failure())).filter(|_| failed),
         deciding,
-        service: with_service.and_then(|said| said.service),
-        first: events.iter().map(|said| said.ms).min().unwrap(),
-        conflict: failed && events.iter().any(|said| said.is_success()),
-        late: (0..events.len()).any(|place| is_late(&events[..place], events[place])),
-        duplicate: (0..events.len()).any(|place| is_duplicate(&events[..place], events[place])),
+        service: with_service.and_then(|event| event.said.service),
+        first: saids().map(|said| said.ms).min().unwrap(),
+        conflict: failed && saids().any(Said::is_success),
+        late: (0..events.len()).any(|place| is_late(&events[..place], &events[place])),
+        duplicate: (0..events.len()).any(|place| is_duplicate(&events[..place], &events[place])),
         time_to_sent: between(first(&["accepted", "queued", "sending"]), first(&["sent"])),
         sent_to_delivered: between(first(&["sent"]), first(&["delivered"])),
     }
 }
 
-fn is_duplicate(before: &[&Said], said: &Said) -> bool {
-    before.iter().any(|earlier| earlier.event().body == said.event().body)
+fn is_duplicate(before: &[Received], event: &Received) -> bool {
+    before.iter().any(|earlier| earlier.body == event.body)
 }
 
-fn is_late(before: &[&Said], said: &Said) -> bool {
-    let conflicts = |earlier: &&Said| {
+fn is_late(before: &[Received], event: &Received) -> bool {
+    let said = event.said;
+    let conflicts = |earlier: &Said| {
         said.is_success() && earlier.is_failure() || said.is_failure() && earlier.is_success()
     };
-    let highest = before.iter().filter_map(|earlier| earlier.rank()).max();
+    let highest = before.iter().filter_map(|earlier| earlier.said.rank()).max();
     said.rank().is_some_and(|rank| highest.is_some_and(|highest| rank < highest))
-        && !before.iter().any(conflicts)
-        && !is_duplicate(before, said)
+        && !before.iter().any(|earlier| conflicts(earlier.said))
+        && !is_duplicate(before, event)
 }
 
 /// Who is usually responsible, for the codes of these tests.
@@ -165,20 +179,29 @@ pub struct Only {
     pub hours: Option<(i64, i64)>,
 }
 
-/// The report of these callbacks.
+/// The messages of some callbacks, which every report on them counts.
+pub struct Messages<'s>(Vec<Stands<'s>>);
+
+impl<'s> Messages<'s> {
+    pub fn of(said: &'s [Said]) -> Self {
+        let mut messages: BTreeMap<(u32, Option<&str>), Vec<Received>> = BTreeMap::new();
+        for said in said {
+            let received = Received { said, body: said.body().bytes() };
+            messages.entry((said.message, said.account)).or_default().push(received);
+        }
+        Self(messages.values().map(|events| stands(events)).collect())
+    }
+}
+
+/// The report on these messages.
 pub fn report(
-    said: &[Said],
+    messages: &Messages,
     by: &[Dimension],
     zone: &str,
     only: Only,
 ) -> BTreeMap<Option<String>, RowJson> {
-    let mut messages: BTreeMap<(u32, Option<&str>), Vec<&Said>> = BTreeMap::new();
-    for said in said {
-        messages.entry((said.message, said.account)).or_default().push(said);
-    }
     let mut rows: BTreeMap<Option<String>, RowJson> = BTreeMap::new();
-    for ((_, account), events) in messages {
-        let stands = stands(&events);
+    for stands in &messages.0 {
         let channel = match stands.deciding.to.split_once(':') {
             Some((prefix, _)) => prefix,
             None => "sms",
@@ -208,7 +231,7 @@ pub fn report(
             "fault" => Some(fault(stands.code).to_owned()),
             // Callbacks name none.
             "carrier" => None,
-            _ => account.map(str::to_owned),
+            _ => stands.account.map(str::to_owned),
         };
         let key = match by {
             [one] => value(one),
