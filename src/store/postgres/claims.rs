@@ -8,7 +8,6 @@ use crate::store::claims::{Claim, Claimed, Claims, KeptSince};
 use crate::store::postgres::connect::connection::{Connection, Parameter};
 use crate::store::postgres::connect::error::{Failure, engine};
 use crate::store::postgres::connect::pool::Readers;
-use crate::store::postgres::log::append::refuse_warning;
 
 /// The time between two removals of claims that nobody asks for any more.
 const REMOVAL_INTERVAL_MICROS: i64 = 60 * 60 * 1_000_000;
@@ -50,7 +49,7 @@ impl Claims for PostgresClaims {
             }
         };
         // A claim that only the primary has would be lost with it.
-        refuse_warning(connection.take_warning())?;
+        connection.refuse_warning()?;
         Ok(claimed)
     }
 

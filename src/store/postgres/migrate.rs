@@ -71,8 +71,12 @@ pub fn refuse_newer(connection: &Connection, url: &PostgresUrl) -> Result<(), St
         .query_one(others, &[])
         .and_then(|row| Ok(row.try_get(0)?))
         .map_err(engine(act))?;
+    // A rejected request may have come before the first event.
+    let is_ours = has_quarantine(connection)
+        .and_then(|quarantine| Ok(quarantine || has_forward(connection)?))
+        .map_err(engine(act))?;
     match found {
-        0 if tables > 0 => Err(StoreError::NotALedger {
+        0 if tables > 0 && !is_ours => Err(StoreError::NotALedger {
             place: url.to_string(),
             detail: "it has tables of something else; create a database for the ledger".to_owned(),
         }),
@@ -142,6 +146,7 @@ fn run(
         connection.run_migrations(&runner)
     });
     let unlock = lock.replace("pg_advisory_lock", "pg_advisory_unlock");
-    connection.batch_execute(&unlock).map_err(engine(&act))?;
-    outcome.map_err(|source| StoreError::Engine { act, cause: Box::new(source) })
+    let unlocked = connection.batch_execute(&unlock).map_err(engine(&act));
+    outcome.map_err(|source| StoreError::Engine { act: act.clone(), cause: Box::new(source) })?;
+    unlocked
 }

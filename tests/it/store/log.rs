@@ -154,7 +154,7 @@ fn any_event() -> impl Strategy<Value = NewEvent> {
 pub fn any_appended_event_is_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 200 / E::SLOWER, failure_persistence: None, ..Config::default() };
     let batch = proptest::collection::vec(any_event(), 1..5);
     let outcome = TestRunner::new(config).run(&batch, |events| {
         let head = store.append(&events).unwrap();

@@ -22,6 +22,9 @@ const SOUND: Checked = Checked { damages: Vec::new(), finished: true };
 
 /// A place for one ledger.
 trait Engine {
+    /// How many times slower a case of a property is than on SQLite: that many times fewer are tried.
+    const SLOWER: u32;
+
     /// A location without a ledger.
     fn fresh() -> Self;
 
@@ -42,6 +45,8 @@ trait Engine {
 struct Sqlite(TempDir);
 
 impl Engine for Sqlite {
+    const SLOWER: u32 = 1;
+
     fn fresh() -> Self {
         Self(TempDir::new().unwrap())
     }
@@ -77,6 +82,8 @@ impl Postgres {
 }
 
 impl Engine for Postgres {
+    const SLOWER: u32 = 4;
+
     fn fresh() -> Self {
         Self(PostgresDatabase::fresh())
     }

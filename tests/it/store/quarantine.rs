@@ -176,8 +176,11 @@ pub fn no_more_requests_are_evicted_than_their_bytes_require<E: Engine>() {
         proptest::collection::vec((select(&Rank::ALL), 0..40_000_usize), 1..20),
         1..12,
     );
-    let mut runner =
-        TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 24 / E::SLOWER,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let outcome = runner.run(&(batches, 100..600_u64), |(batches, kib)| {
         let limits = Limits { bytes: kib * 1024, ..LIMITS };
         let engine = E::fresh();
@@ -343,8 +346,11 @@ fn after_eviction(mut requests: Vec<QuarantinedRequest>, limit: usize) -> Vec<Qu
 pub fn any_acts_leave_the_requests_of_the_model<E: Engine>() {
     let limits = Limits { requests: 10, ..LIMITS };
     let acts = proptest::collection::vec(any_act(), 1..20);
-    let mut runner =
-        TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 48 / E::SLOWER,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let outcome = runner.run(&acts, |acts| {
         let engine = E::fresh();
         let (mut quarantine, mut model) = (engine.quarantine(), Model::default());

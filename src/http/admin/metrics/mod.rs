@@ -95,7 +95,7 @@ fn set_sizes(state: &AdminState, sizes: &Sizes) {
         state.metrics.files.with_label_values(&[file]).set(gauge(bytes));
     }
     if let Some(disk_free) = disk_free {
-        state.metrics.disk_free.set(gauge(disk_free));
+        state.metrics.disk_free.with_label_values::<&str>(&[]).set(gauge(disk_free));
     }
 }
 

@@ -24,7 +24,8 @@ pub struct MetricsRegistry {
     pub lag_seconds: Gauge,
     pub ready: IntGauge,
     pub files: IntGaugeVec,
-    pub disk_free: IntGauge,
+    /// Without labels; it has no value where free space is not known.
+    pub disk_free: IntGaugeVec,
     pub stuck: IntGauge,
     pub stuck_recent: IntGauge,
     /// The time at which stuck messages were last counted.
@@ -92,9 +93,12 @@ impl MetricsRegistry {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let files = Opts::new("delivery_ledger_file_bytes", "The ledger's files.");
-        let files = IntGaugeVec::new(files, &["file"])?;
-        registry.register(Box::new(files.clone()))?;
+        let if_known = |name: &str, help: &str, labels: &[&str]| {
+            let gauges =
+                IntGaugeVec::new(Opts::new(format!("delivery_ledger_{name}"), help), labels)?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok::<_, prometheus::Error>(gauges)
+        };
         Ok(Self {
             head: whole("head_position", "The last position of the log.")?,
             checkpoint: whole(
@@ -107,7 +111,7 @@ impl MetricsRegistry {
                 "Seconds for which the oldest event that is not in the views has been waiting.",
             )?,
             ready: whole("ready", "1 if /readyz reports that the server is ready, otherwise 0.")?,
-            disk_free: whole("disk_free_bytes", "Free bytes on the disk of the log.")?,
+            disk_free: if_known("disk_free_bytes", "Free bytes on the disk of the log.", &[])?,
             stuck: whole(
                 "stuck_messages",
                 "Outbound messages not settled that began over 12 hours ago, by whole hours.",
@@ -136,7 +140,7 @@ impl MetricsRegistry {
                 "backup_timestamp_seconds",
                 "The time at which the last backup that is known ended; 0 if none is.",
             )?,
-            files,
+            files: if_known("file_bytes", "The ledger's files.", &["file"])?,
             stuck_counted: Mutex::new(None),
             registry,
         })

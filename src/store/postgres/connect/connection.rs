@@ -17,6 +17,7 @@ use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 use super::error::Failure;
 use super::tls;
 use super::url::PostgresUrl;
+use crate::store::StoreError;
 
 /// Settings of every session. Without statistics on a table that was just filled, the planner would read all
 /// of it for a join with an array, whose length it does not know.
@@ -63,8 +64,7 @@ impl Connection {
 
     /// Connects, and sets up the session.
     pub fn open(url: &PostgresUrl) -> Result<Self, Failure> {
-        let tls = tls::connector(url)
-            .map_err(|detail| crate::store::StoreError::NotWritable { detail })?;
+        let tls = tls::connector(url).map_err(|detail| StoreError::NotWritable { detail })?;
         let connected = within(Self::DEADLINE, url.config.connect(tls))?;
         let (client, mut connection) = connected?;
         let warning = Arc::new(Mutex::new(None));
@@ -92,10 +92,12 @@ impl Connection {
     /// primary shows what it has never acknowledged. A write waits for everything before it.
     pub fn wait_until_durable(&self) -> Result<(), Failure> {
         let exists = "SELECT to_regclass('log_head') IS NOT NULL";
-        if self.query_one(exists, &[])?.try_get(0)? {
-            self.execute("UPDATE log_head SET position = position", &[])?;
+        if !self.query_one(exists, &[])?.try_get(0)? {
+            return Ok(());
         }
-        Ok(())
+        self.take_warning();
+        self.execute("UPDATE log_head SET position = position", &[])?;
+        self.refuse_warning().map_err(Failure::from)
     }
 
     /// Whether the connection is of no further use.
@@ -103,10 +105,15 @@ impl Connection {
         self.client.is_closed() || self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Takes the last warning. During an append a warning means that the server has stopped waiting for its
-    /// standby.
+    /// Forgets an earlier warning.
     pub fn take_warning(&self) -> Option<String> {
         self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Fails if the server has sent a warning since the last call. During a write it means that the server has
+    /// stopped waiting for its standby; its text depends on the server's language.
+    pub fn refuse_warning(&self) -> Result<(), StoreError> {
+        self.take_warning().map_or(Ok(()), |detail| Err(StoreError::NotReplicated { detail }))
     }
 
     /// All rows of a query.
@@ -189,6 +196,7 @@ impl Connection {
         act: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         self.batch_execute(begin)?;
+        let _given_up_by_a_panic = GivenUpByPanic(&self.is_given_up);
         match act() {
             Ok(value) => {
                 self.batch_execute("COMMIT")?;
@@ -242,6 +250,18 @@ impl Connection {
 
     fn statements(&self) -> MutexGuard<'_, HashMap<String, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Marks a connection as of no further use if a panic has left its transaction open: it would be returned to
+/// its pool.
+struct GivenUpByPanic<'c>(&'c AtomicBool);
+
+impl Drop for GivenUpByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

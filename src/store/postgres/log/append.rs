@@ -69,8 +69,6 @@ impl Appender {
     pub fn new(connection: Connection) -> Result<Self, StoreError> {
         let act = "read the head of the log";
         connection.wait_until_durable().map_err(engine(act))?;
-        let warning = connection.take_warning();
-        refuse_warning(warning)?;
         let last = read_last(&connection).map_err(engine(act))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
         let mut appender = Self { connection, last, envelopes, partitioned_to: 0 };
@@ -154,7 +152,7 @@ impl Appender {
         let count = columns.event_id.len() as i64;
         let row = self.connection.query_one(APPEND, &columns.parameters(&count));
         // It comes before the row: somebody has ended the wait for the standby, and the row is visible.
-        refuse_warning(self.connection.take_warning())?;
+        self.connection.refuse_warning()?;
         let head = row.and_then(|row| Ok(row.try_get::<_, i64>(0)?));
         let position = head.map_err(engine("append to the log"))? as Position;
         self.last = Last { position, id: Some(last_id) };
@@ -242,12 +240,6 @@ impl Columns<'_> {
             &self.body,
         ]
     }
-}
-
-/// Any warning during a write means that it is not known to be durable; its text depends on the server's
-/// language.
-pub fn refuse_warning(warning: Option<String>) -> Result<(), StoreError> {
-    warning.map_or(Ok(()), |detail| Err(StoreError::NotReplicated { detail }))
 }
 
 /// The last event of a log.

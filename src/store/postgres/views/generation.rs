@@ -79,8 +79,12 @@ impl NewGeneration for PostgresGeneration<'_> {
             return Ok(());
         }
         // A connection of its own, so that messages can be read meanwhile.
-        let build =
-            || schema::build_indexes(&Connection::open(self.in_use.url())?, &self.views.schema);
+        let build = || {
+            let connection = Connection::open(self.in_use.url())?;
+            // A standby that is away must not stop it.
+            connection.batch_execute("SET synchronous_commit = off")?;
+            schema::build_indexes(&connection, &self.views.schema)
+        };
         build().map_err(failed("build the indexes of the views"))
     }
 

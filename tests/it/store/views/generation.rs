@@ -19,7 +19,7 @@ use crate::support::sid;
 pub fn a_new_generation_may_continue_after_its_indexes_were_built<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 30 / E::SLOWER, failure_persistence: None, ..Config::default() };
     let events = proptest::collection::vec((1..4_u32, any_event()), 1..16);
     let splits = proptest::collection::vec(0..16_u64, 0..3);
     let outcome = TestRunner::new(config).run(&(events, splits), |(events, mut splits)| {

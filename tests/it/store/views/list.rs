@@ -94,8 +94,11 @@ pub fn a_list_has_exactly_the_messages_of_its_filter<E: Engine>() {
         &[("stuck", "1s"), ("simulated", "false")],
     ];
     let traffic = proptest::collection::vec((any_event(), 0..6_u32, 0..3_usize), 1..60);
-    let mut runner =
-        TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 24 / E::SLOWER,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let outcome = runner.run(&traffic, |traffic| {
         let engine = E::fresh();
         let store = engine.open();

@@ -217,7 +217,7 @@ pub fn pages_are_in_order_of_first_arrival<E: Engine>() {
 pub fn any_message_is_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 30 / E::SLOWER, failure_persistence: None, ..Config::default() };
     let events = proptest::collection::vec(any_event(), 1..10);
     let outcome = TestRunner::new(config).run(&(events, 1..10_u64), |(events, first)| {
         for rule in Rule::ALL {
