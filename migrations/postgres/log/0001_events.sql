@@ -87,10 +87,10 @@ BEGIN
     AND length(NEW.content) = 32
     AND EXISTS (SELECT 1 FROM events WHERE position = NEW.position)
     AND (
-      SELECT source FROM events JOIN envelopes ON id = envelope WHERE position = NEW.erased_by
+      SELECT source FROM events JOIN envelopes ON id = events.envelope WHERE position = NEW.erased_by
     ) IS NOT DISTINCT FROM 'erasure'
     AND (
-      SELECT source FROM events JOIN envelopes ON id = envelope WHERE position = NEW.position
+      SELECT source FROM events JOIN envelopes ON id = events.envelope WHERE position = NEW.position
     ) IS DISTINCT FROM 'erasure'
   ) THEN
     RAISE EXCEPTION 'only a later erasure erases an event, and not another erasure';

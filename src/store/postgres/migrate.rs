@@ -34,10 +34,13 @@ struct Migrations {
     each: &'static [(&'static str, &'static str)],
 }
 
-/// Migrates a log to this version's schema; fails if it is newer or the database has something else.
-pub fn log(connection: &mut Connection, url: &PostgresUrl) -> Result<(), StoreError> {
+/// Migrates a ledger to this version's schema; fails if it is newer or the database has something else. What is
+/// beside the log is made with it: the role of the server may have no right to create tables.
+pub fn ledger(connection: &mut Connection, url: &PostgresUrl) -> Result<(), StoreError> {
     refuse_newer(connection, url)?;
-    run(connection, &LOG, url)
+    run(connection, &LOG, url)?;
+    run(connection, &QUARANTINE, url)?;
+    run(connection, &FORWARD, url)
 }
 
 /// Migrates a quarantine to this version's schema.

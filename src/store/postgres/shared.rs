@@ -45,7 +45,32 @@ pub fn begin(url: &PostgresUrl, task: Task) -> Result<Option<Box<dyn TaskGuard>>
 
 /// Takes the lock of the process that appends and projects; `None` if another one keeps it.
 pub fn begin_writing(url: &PostgresUrl) -> Result<Option<Lock>, StoreError> {
-    soon(url, WRITER)
+    let lock = soon(url, WRITER)?;
+    if let Some(Lock(connection)) = &lock {
+        refuse_shared_session(connection, url)?;
+    }
+    Ok(lock)
+}
+
+/// Fails if a pooler gives the session of an idle connection to another one, which would get its locks and its
+/// settings.
+fn refuse_shared_session(connection: &Connection, url: &PostgresUrl) -> Result<(), StoreError> {
+    let session = |connection: &Connection| {
+        let row = connection.query_one("SELECT pg_backend_pid()", &[])?;
+        Ok::<i32, Failure>(row.try_get(0)?)
+    };
+    let shares = || {
+        let other = Connection::open(url)?;
+        Ok::<_, Failure>(session(connection)? == session(&other)?)
+    };
+    match shares().map_err(engine("connect to PostgreSQL"))? {
+        false => Ok(()),
+        true => Err(StoreError::NotWritable {
+            detail: "a pooler gives one session to several connections; set its pool_mode to \
+                     session, or connect to the server itself"
+                .to_owned(),
+        }),
+    }
 }
 
 /// Takes the lock of a replay; `None` if another one is running.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::{Ledger, findings};
+use crate::support::postgres::PostgresDatabase;
 use crate::support::{App, assert_problem, delivered, sent, sid};
 
 /// The position of the erasure in the tests' ledgers.
@@ -133,6 +134,20 @@ fn a_backup_has_the_erased_events_too() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let of_copy = ["--database", "sqlite:copy.db", "export", "events"];
     assert_eq!(ledger.run(&of_copy).stdout, ledger.run(&["export", "events"]).stdout);
+}
+
+#[test]
+fn a_copy_in_the_other_engine_has_the_erased_events_too() {
+    let (ledger, _) = erased_ledger();
+    let database = PostgresDatabase::fresh();
+    for (from, to) in [("sqlite:ledger.db", database.url()), (database.url(), "sqlite:back.db")] {
+        let output = ledger.run(&["copy", "--from", from, "--to", to]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    for copy in [database.url(), "sqlite:back.db"] {
+        let of_copy = ["--database", copy, "export", "events"];
+        assert_eq!(ledger.run(&of_copy).stdout, ledger.run(&["export", "events"]).stdout);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct GlobalOptions {
     pub config: Option<PathBuf>,
 
     #[arg(long, global = true, value_name = "URL", help = help(&config::DATABASE,
-        "The ledger, as sqlite:PATH"))]
+        "The ledger, as sqlite:PATH or postgres://user@host/database"))]
     database: Option<String>,
 
     /// When to use colours: auto is on a terminal, unless NO_COLOR is set

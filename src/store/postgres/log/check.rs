@@ -26,7 +26,7 @@ struct Trigger {
     function: String,
 }
 
-/// Compares triggers and the text of their functions.
+/// Compares triggers, the text of their functions, and who has a right to the tables.
 pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "read the triggers of the log";
     let triggers = triggers(connection).map_err(engine(act))?;
@@ -43,6 +43,7 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
         name: format!("trigger {} on {}", trigger.name, trigger.table),
     }));
     damages.extend(rules(connection).map_err(engine(act))?);
+    damages.extend(rights(connection).map_err(engine(act))?);
     damages.extend(positions(connection).map_err(engine("read the positions of the log"))?);
     Ok(damages)
 }
@@ -143,6 +144,29 @@ fn rules(connection: &Connection) -> Result<Vec<Damage>, Failure> {
         Ok(Damage::Foreign { name: format!("rule {rule} on {table}") })
     };
     rows.iter().map(rule).collect()
+}
+
+/// Rights to change what is only appended to, and to append to a partition, where no trigger looks for gaps.
+/// Owners have them; nobody else is given any.
+fn rights(connection: &Connection) -> Result<Vec<Damage>, Failure> {
+    let rows = connection.query(
+        "SELECT coalesce(pg_get_userbyid(nullif(grantee, 0)), 'everybody')::text, privilege_type, relname::text
+         FROM pg_class CROSS JOIN aclexplode(relacl)
+         WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events'))
+           AND (relname = ANY($1) OR relispartition)
+           AND grantee <> relowner
+           AND (privilege_type IN ('DELETE', 'TRUNCATE', 'TRIGGER')
+             OR privilege_type = 'UPDATE' AND relname <> 'log_head'
+             OR privilege_type = 'INSERT' AND relispartition)
+         ORDER BY relname, grantee, privilege_type",
+        &[&&GUARDED[..]],
+    )?;
+    let right = |row: &tokio_postgres::Row| {
+        let (role, right): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let table: String = row.try_get(2)?;
+        Ok(Damage::Foreign { name: format!("the right of {role} to {right} on {table}") })
+    };
+    rows.iter().map(right).collect()
 }
 
 /// Events that no read would find, and a head that has no event.

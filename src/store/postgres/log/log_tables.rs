@@ -43,7 +43,7 @@ impl Log {
         ledger_id: Option<Uuid>,
     ) -> Result<Self, StoreError> {
         let mut connection = Connection::open(url).map_err(engine("connect to PostgreSQL"))?;
-        migrate::log(&mut connection, url)?;
+        migrate::ledger(&mut connection, url)?;
         let act = "read the ledger's id";
         let ledger_id = migrate::ledger_id_or(&connection, ledger_id).map_err(engine(act))?;
         let writing = Writing::Open(Box::new(Appender::new(connection)?));

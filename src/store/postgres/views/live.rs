@@ -14,7 +14,7 @@ use crate::store::postgres::connect::error::{Failure, failed};
 use crate::store::postgres::connect::pool::Readers;
 use crate::store::postgres::connect::url::PostgresUrl;
 use crate::store::postgres::shared;
-use crate::store::postgres::views::schema;
+use crate::store::postgres::views::schema::{self, Right};
 use crate::store::postgres::views::tables::Tables;
 use crate::store::postgres::views::views_impl::{BEGIN_WRITING, Transactions};
 
@@ -60,7 +60,7 @@ impl LiveViews {
 
     fn begin_if_unusable(&self) -> Result<(), Failure> {
         let connection = Connection::open(&self.url)?;
-        if schema::is_usable(&connection)? {
+        if schema::is_usable(&connection, Right::Write)? {
             return Ok(());
         }
         tracing::info!(database = %self.url, "there are no views of this version; they are rebuilt");

@@ -7,7 +7,7 @@ use crate::store::postgres::connect::error::failed;
 use crate::store::postgres::connect::pool::Readers;
 use crate::store::postgres::connect::url::PostgresUrl;
 use crate::store::postgres::views::live::{LiveViews, ViewsAccess};
-use crate::store::postgres::views::schema;
+use crate::store::postgres::views::schema::{self, Right};
 use crate::store::postgres::views::views_impl::InTables;
 use crate::store::sqlite::views::FreshViews;
 use crate::store::{StoreError, Views};
@@ -40,7 +40,7 @@ impl StoreViews {
         readers: Readers,
         ledger_id: Uuid,
     ) -> Result<Self, StoreError> {
-        if !schema::is_usable(&*readers.get()?).map_err(failed("open the views"))? {
+        if !schema::is_usable(&*readers.get()?, Right::Write).map_err(failed("open the views"))? {
             let detail = "there are none, or those of another version".to_owned();
             return Err(StoreError::DamagedViews { detail });
         }
@@ -55,7 +55,7 @@ impl StoreViews {
         readers: Readers,
         ledger_id: Uuid,
     ) -> Result<Self, StoreError> {
-        match schema::is_usable(&*readers.get()?).map_err(failed("open the views"))? {
+        match schema::is_usable(&*readers.get()?, Right::Read).map_err(failed("open the views"))? {
             true => {
                 let live = LiveViews::open_existing(url, readers, ledger_id, ViewsAccess::Read);
                 Ok(StoreViews::Live(Box::new(InTables(live))))

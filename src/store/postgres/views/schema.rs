@@ -119,17 +119,30 @@ pub fn remove(connection: &Connection, name: &str) -> Result<(), Failure> {
     })
 }
 
-/// The names of the sets that are not in use. A schema and its row are made and removed together, and schemas
-/// without a row may be those of another ledger in the same database.
+/// The names of the sets that are not in use, and that this role may remove. A schema and its row are made and
+/// removed together, and schemas without a row may be those of another ledger in the same database.
 fn unused(connection: &Connection) -> Result<Vec<String>, Failure> {
-    let rows = connection.query("SELECT views FROM projections WHERE NOT in_use", &[])?;
+    let rows = connection.query(
+        "SELECT views
+         FROM projections LEFT JOIN pg_namespace ON nspname = views
+         WHERE NOT in_use AND pg_has_role(nspowner, 'USAGE') IS NOT FALSE",
+        &[],
+    )?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Whether the set in use can be read by this version.
-pub fn is_usable(connection: &Connection) -> Result<bool, Failure> {
+/// What a role wants to do with the tables of a set.
+#[derive(Debug, Clone, Copy)]
+pub enum Right {
+    Read,
+    Write,
+}
+
+/// Whether the set in use was made by this version, and this role has the right to its tables: an owner of the
+/// log may have made it before the server had a role of its own.
+pub fn is_usable(connection: &Connection, right: Right) -> Result<bool, Failure> {
     match in_use(connection, "")? {
-        Some((name, written_as)) if written_as == format() => is_complete(connection, &name),
+        Some((name, written_as)) if written_as == format() => is_complete(connection, &name, right),
         _ => Ok(false),
     }
 }
@@ -160,10 +173,18 @@ pub fn truncate(name: &str) -> String {
     format!("TRUNCATE {} RESTART IDENTITY", tables.join(", "))
 }
 
-/// Whether a set has every table.
-fn is_complete(connection: &Connection, name: &str) -> Result<bool, Failure> {
-    let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = $1";
-    let found = names(connection, sql, name)?;
+/// Whether a set has every table, and this role the right to them.
+fn is_complete(connection: &Connection, name: &str, right: Right) -> Result<bool, Failure> {
+    let right = match right {
+        Right::Read => "SELECT",
+        Right::Write => "TRUNCATE",
+    };
+    let sql = format!(
+        "SELECT relname::text FROM pg_class
+         WHERE relkind = 'r' AND relnamespace = to_regnamespace($1::text)
+           AND has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, '{right}')"
+    );
+    let found = names(connection, &sql, name)?;
     Ok(tables().all(|table| found.contains(table)))
 }
 

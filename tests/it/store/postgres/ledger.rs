@@ -1,7 +1,6 @@
 //! A whole ledger on PostgreSQL: the same content as on SQLite, there and back, and what guards it.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use delivery_ledger::backup::copy::copy;
 use delivery_ledger::backup::{backup, restore};
@@ -14,14 +13,14 @@ use tempfile::TempDir;
 
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
-use crate::support::postgres::{Pair, PostgresDatabase, Servers};
+use crate::support::postgres::{PostgresDatabase, Servers};
 
-fn located(database: &PostgresDatabase) -> Database {
+pub fn located(database: &PostgresDatabase) -> Database {
     Database::parse(database.url()).unwrap()
 }
 
 /// Callbacks about as many messages, one a second.
-fn callbacks(count: u32) -> Vec<NewEvent> {
+pub fn callbacks(count: u32) -> Vec<NewEvent> {
     let body = |n| {
         format!(
             "MessageSid=SM{n:032x}&MessageStatus=delivered&To=%2B1555{n:07}&AccountSid=AC{:032x}",
@@ -31,19 +30,19 @@ fn callbacks(count: u32) -> Vec<NewEvent> {
     one_a_second((0..count).map(|n| event(body(n))))
 }
 
-fn go_on(_: u64) -> ControlFlow<()> {
+pub fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
 /// A ledger with projected events in the database.
-fn filled(database: &PostgresDatabase, events: u32) -> Box<dyn Store> {
+pub fn filled(database: &PostgresDatabase, events: u32) -> Box<dyn Store> {
     let store = store::open(&located(database), Access::Create).unwrap();
     store.append(&callbacks(events)).unwrap();
     project(&*store);
     store
 }
 
-fn project(store: &dyn Store) {
+pub fn project(store: &dyn Store) {
     reset_if_incompatible(store, Rule::default()).unwrap();
     let head = store.head().unwrap();
     catch_up(store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -206,51 +205,4 @@ fn a_server_whose_certificate_is_not_trusted_is_refused() {
         let refused = open(sslmode, "other-ca.crt").unwrap_err().to_string();
         assert!(refused.contains("certificate"), "{refused}");
     }
-}
-
-/// Twilio gets no 200 for what only the primary has.
-#[test]
-fn an_append_without_the_standby_fails_and_succeeds_once_it_is_back() {
-    let pair = Pair::of_its_own();
-    let database = pair.database();
-    let store = filled(&database, 1);
-    pair.stop_standby();
-
-    let waiting = store.append(&[event("n=2".to_owned())]);
-
-    assert!(waiting.is_err(), "{waiting:?}");
-    assert!(store.append(&[event("n=3".to_owned())]).is_err(), "it has to be reopened first");
-    pair.continue_standby();
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
-    let head = loop {
-        match store.reopen() {
-            Ok(head) => break head,
-            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
-        }
-    };
-    // The server has carried out what this program had given up.
-    assert_eq!(head, 2);
-    assert_eq!(store.append(&[event("n=3".to_owned())]).unwrap(), 3);
-}
-
-/// Trap: an administrator's cancellation lets a waiting commit succeed, with a warning.
-#[test]
-fn an_append_whose_wait_for_the_standby_was_cancelled_is_not_acknowledged() {
-    let pair = Pair::of_its_own();
-    let database = pair.database();
-    let store = filled(&database, 1);
-    pair.stop_standby();
-    let outcome = std::thread::scope(|scope| {
-        let appending = scope.spawn(|| store.append(&[event("n=2".to_owned())]));
-        let other = database.connect();
-        other.execute("SET synchronous_commit = local").unwrap();
-        let cancel =
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-        while other.value(cancel).is_none() {
-            assert!(!appending.is_finished());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        appending.join().unwrap()
-    });
-    assert!(matches!(outcome, Err(StoreError::NotReplicated { .. })), "{outcome:?}");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use super::{PostgresDatabase, Servers};
+use super::{Connection, PostgresDatabase, Servers};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/pair");
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,6 +75,31 @@ impl Pair {
     /// Makes the standby a primary, which waits for no standby.
     pub fn promote_standby(&self) {
         self.control("standby", &["promote"]);
+    }
+
+    /// The URL of a database with the hosts of both; the one that can be written is used.
+    pub fn both_hosts(&self, database: &PostgresDatabase) -> String {
+        let hosts =
+            |url: &str| url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let (primary, standby) = (hosts(database.url()), hosts(&database.standby_url()));
+        database.url().replace(&primary, &format!("{primary},{standby}"))
+    }
+
+    /// Lets the primary identify itself by a certificate for another host.
+    pub fn use_certificate_for_another_host(&self) {
+        let primary = Connection::open(&self.servers.primary);
+        for (setting, file) in
+            [("ssl_cert_file", "wrong-host.crt"), ("ssl_key_file", "wrong-host.key")]
+        {
+            let file = self.file(file);
+            primary.execute(&format!("ALTER SYSTEM SET {setting} = '{}'", file.display())).unwrap();
+        }
+        self.control("primary", &["reload"]);
+    }
+
+    /// A file in the folder of the servers.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.servers.folder.join(name)
     }
 
     fn start(&self, server: &str) {

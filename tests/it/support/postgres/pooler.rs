@@ -22,7 +22,7 @@ pub enum Pooling {
     Transaction,
 }
 
-/// A running pooler, which has two connections to each database.
+/// A running pooler with a limited number of connections to each database.
 pub struct Pooler {
     process: Child,
     url: String,
@@ -64,7 +64,7 @@ impl Pooler {
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={at}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             pool_mode = {mode}\ndefault_pool_size = 2\nauth_type = scram-sha-256\nauth_file = {}\n",
+             pool_mode = {mode}\ndefault_pool_size = 20\nauth_type = scram-sha-256\nauth_file = {}\n",
             users.display(),
         );
         write_as_server(servers, &settings, &text);
