@@ -145,7 +145,7 @@ const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 8] = [
     (&["rusqlite"], &["src/store/sqlite/"]),
-    (&["tokio_postgres", "tokio_postgres_rustls"], &["src/store/postgres/"]),
+    (&["tokio_postgres", "tokio_postgres_rustls", "pollster"], &["src/store/postgres/"]),
     (&["refinery_core", "r2d2"], &["src/store/sqlite/", "src/store/postgres/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),

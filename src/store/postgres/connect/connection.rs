@@ -186,7 +186,7 @@ impl Connection {
 
     /// Executes statements without parameters that may take long, as when an index is built.
     pub fn batch_execute_patiently(&self, sql: &str) -> Result<(), Failure> {
-        RUNTIME.block_on(self.client.batch_execute(sql)).map_err(Failure::from)
+        block_on(self.client.batch_execute(sql)).map_err(Failure::from)
     }
 
     /// Runs `act` in a transaction that `begin` starts; it is rolled back if `act` fails.
@@ -216,7 +216,7 @@ impl Connection {
         &mut self,
         runner: &refinery_core::Runner,
     ) -> Result<(), refinery_core::Error> {
-        RUNTIME.block_on(runner.run_async(&mut self.client)).map(|_report| ())
+        block_on(runner.run_async(&mut self.client)).map(|_report| ())
     }
 
     /// Waits for an answer, up to the deadline. After that the connection is of no further use.
@@ -267,6 +267,14 @@ impl Drop for GivenUpByPanic<'_> {
 
 /// Waits for a future on this thread, up to a deadline.
 fn within<T>(deadline: Duration, future: impl Future<Output = T>) -> Result<T, Failure> {
-    let waited = RUNTIME.block_on(async { tokio::time::timeout(deadline, future).await });
+    let waited = block_on(async { tokio::time::timeout(deadline, future).await });
     waited.map_err(|_| Failure::Deadline(deadline.as_secs()))
+}
+
+/// Waits for a future on this thread, whose timers and sockets belong to [`RUNTIME`]. The thread may be one of
+/// another runtime: a store blocks wherever it is called, and tokio's own `block_on` would panic there. For the
+/// same reason the future is unconstrained: a used-up budget of the task around it would never be renewed.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let _timers_and_sockets = RUNTIME.enter();
+    pollster::block_on(tokio::task::unconstrained(future))
 }

@@ -206,3 +206,16 @@ fn a_server_whose_certificate_is_not_trusted_is_refused() {
         assert!(refused.contains("certificate"), "{refused}");
     }
 }
+
+/// As the threads of targets call it. A task of tokio may make only so many steps before it has to yield.
+#[test]
+fn the_store_can_be_called_by_an_asynchronous_task() {
+    let database = PostgresDatabase::fresh();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = filled(&database, 3);
+        for _ in 0..500 {
+            assert_eq!(store.head().unwrap(), 3);
+        }
+    });
+}
