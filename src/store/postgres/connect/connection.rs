@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{SinkExt, TryStreamExt};
 use tokio::runtime::Runtime;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 
 use super::error::Failure;
@@ -33,6 +33,9 @@ const SESSION: &str = "
 
 /// Maximum statements that a connection keeps prepared: all that it uses, for some generations of the views.
 const STATEMENTS_MAX: usize = 200;
+
+/// Maximum rows that are taken at once of those that have arrived: each wait costs as much as some rows.
+const ROWS_AT_ONCE: usize = 64;
 
 /// Drives the connections. It is never dropped, because it must not be dropped by an async task.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -148,10 +151,14 @@ impl Connection {
         let statement = self.prepare(sql)?;
         let parameters = parameters.iter().copied();
         let rows = self.wait(self.client.query_raw(&statement, parameters))?;
-        let mut rows = pin!(rows);
-        while let Some(row) = self.wait(rows.try_next())? {
-            if each(&row)?.is_break() {
-                break;
+        let mut chunks = pin!(rows.try_ready_chunks(ROWS_AT_ONCE));
+        while let Some(rows) =
+            self.wait(async { chunks.try_next().await.map_err(|error| error.1) })?
+        {
+            for row in &rows {
+                if each(row)?.is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -163,19 +170,12 @@ impl Connection {
         self.wait(self.client.execute(&statement, parameters))
     }
 
-    /// Inserts rows with columns of these types by a statement `COPY … FROM STDIN (FORMAT binary)`.
-    pub fn copy_in<'r, const N: usize>(
-        &self,
-        sql: &str,
-        types: &[Type; N],
-        rows: impl Iterator<Item = [Parameter<'r>; N]>,
-    ) -> Result<(), Failure> {
+    /// Inserts rows by a statement `COPY … FROM STDIN (FORMAT binary)`, in one message.
+    pub fn copy_in(&self, sql: &str, rows: Vec<u8>) -> Result<(), Failure> {
         self.wait(async {
-            let mut writer = pin!(BinaryCopyInWriter::new(self.client.copy_in(sql).await?, types));
-            for row in rows {
-                writer.as_mut().write(&row).await?;
-            }
-            writer.finish().await.map(|_rows| ())
+            let mut sink = pin!(self.client.copy_in(sql).await?);
+            sink.send(Cursor::new(rows)).await?;
+            sink.finish().await.map(|_rows| ())
         })
     }
 

@@ -74,6 +74,10 @@ impl LogReader {
             drop(connection);
             match outcome {
                 Err(Unfilled::Envelope(id, position)) => self.read_envelope(id, position)?,
+                // Those of all that may follow, so that the statement is not repeated for each of them.
+                Err(Unfilled::Erased(position)) => {
+                    lent.erased = self.read_erased(position, left)?;
+                }
                 outcome => return outcome.map_err(|error| error.during("read the log")),
             }
         }
@@ -98,11 +102,12 @@ impl LogReader {
     }
 
     fn whole(&self, row: &Row) -> Result<RecordedEvent, StoreError> {
+        let mut lent = Lent::new();
         loop {
-            let mut lent = Lent::new();
             match lent.fill(self, row) {
                 Ok(_) => return Ok(lent.event),
-                Err(Unfilled::Envelope(id, position)) => drop(self.read_envelope(id, position)?),
+                Err(Unfilled::Envelope(id, position)) => self.read_envelope(id, position)?,
+                Err(Unfilled::Erased(position)) => lent.erased = self.read_erased(position, 1)?,
                 Err(error) => return Err(error.during("read the log")),
             }
         }
@@ -125,12 +130,48 @@ impl LogReader {
         envelopes.insert(id, Arc::new(read));
         Ok(())
     }
+
+    /// Reads what remains of the erased events among so many from a position on, which is one of them.
+    fn read_erased(
+        &self,
+        from: Position,
+        count: usize,
+    ) -> Result<HashMap<Position, Erased>, StoreError> {
+        let sql = "SELECT position, message, content, erased_by FROM erased
+             WHERE position >= $1 AND position < $2";
+        let (first, end) = (from as i64, (from as i64).saturating_add(count as i64));
+        let read = || {
+            let rows = self.readers.get()?.query(sql, &[&first, &end])?;
+            rows.iter().map(erased).collect::<Result<HashMap<_, _>, Failure>>()
+        };
+        let erased = read().map_err(engine("read what remains of erased events"))?;
+        match erased.contains_key(&from) {
+            true => Ok(erased),
+            false => Err(StoreError::Unreadable {
+                position: from,
+                detail: "it has no salt, and is not erased".to_owned(),
+            }),
+        }
+    }
+}
+
+/// A row of the table of erased events.
+fn erased(row: &Row) -> Result<(Position, Erased), Failure> {
+    let hash = |column| {
+        let bytes: &[u8] = row.try_get(column)?;
+        bytes.try_into().map_err(|_| Failure::NotA("a hash of 32 bytes"))
+    };
+    let (position, erased_by): (i64, i64) = (row.try_get(0)?, row.try_get(3)?);
+    let (message, content) = (hash(1)?, hash(2)?);
+    Ok((position as Position, Erased { message, content, erased_by: erased_by as Position }))
 }
 
 /// Why a row did not become an event.
 enum Unfilled {
     /// Its envelope has to be read first.
     Envelope(i32, Position),
+    /// What remains of it has to be read first.
+    Erased(Position),
     Failed(Failure),
 }
 
@@ -160,6 +201,10 @@ impl Unfilled {
                 position,
                 detail: format!("its envelope {id} was not read"),
             },
+            Unfilled::Erased(position) => StoreError::Unreadable {
+                position,
+                detail: "what remains of it was not read".to_owned(),
+            },
         }
     }
 }
@@ -169,11 +214,13 @@ struct Lent {
     event: RecordedEvent,
     /// The envelope the event was last filled with.
     envelope: Option<(i32, Arc<Envelope<'static>>)>,
+    /// What remains of erased events, from the last one on that was reported as unfilled.
+    erased: HashMap<Position, Erased>,
 }
 
 impl Lent {
     fn new() -> Self {
-        Self { event: envelope::blank(), envelope: None }
+        Self { event: envelope::blank(), envelope: None, erased: HashMap::new() }
     }
 
     /// Fills the event with a row of [`EVENT_ROWS`].
@@ -196,34 +243,29 @@ impl Lent {
             self.envelope = Some((envelope, read));
         }
         let (_, shared) = self.envelope.as_ref().expect("it was just filled in");
-        let content = content(row, position)?;
+        let content = self.content(row, position)?;
         let received_at = row.try_get(2)?;
         let rest = envelope::Row { position, event_id: event_id.as_bytes(), received_at, content };
         envelope::join(shared, values, rest, &mut self.event).map_err(unreadable)?;
         Ok(&self.event)
     }
-}
 
-/// The columns of [`Lent::fill`], with the remains of those that are erased.
-const EVENT_ROWS: &str = "
-    SELECT position, event_id, received_at, salt, envelope, variables, body, message, content, erased_by
-    FROM events LEFT JOIN erased USING (position)";
-
-fn content(row: &Row, position: Position) -> Result<Content<'_>, Unfilled> {
-    let unreadable = |detail: &str| StoreError::Unreadable { position, detail: detail.to_owned() };
-    let (salt, body): (Option<&[u8]>, &[u8]) = (row.try_get(3)?, row.try_get(6)?);
-    if let Some(salt) = salt {
-        return Ok(Content::Whole { salt, body });
-    }
-    let hash = |column| {
-        let bytes: Option<&[u8]> = row.try_get(column)?;
-        let bytes = bytes.ok_or_else(|| unreadable("it has no salt, and is not erased"))?;
-        Ok::<_, Unfilled>(bytes.try_into().map_err(|_| unreadable("a hash has not 32 bytes"))?)
-    };
-    let (message, content) = (hash(7)?, hash(8)?);
-    let erased_by = row.try_get::<_, Option<i64>>(9)?.unwrap_or_default() as Position;
-    match body.is_empty() {
-        true => Ok(Content::Erased(Erased { message, content, erased_by })),
-        false => Err(unreadable("it is erased, but still has a body").into()),
+    fn content<'r>(&self, row: &'r Row, position: Position) -> Result<Content<'r>, Unfilled> {
+        let (salt, body): (Option<&[u8]>, &[u8]) = (row.try_get(3)?, row.try_get(6)?);
+        if let Some(salt) = salt {
+            return Ok(Content::Whole { salt, body });
+        }
+        match self.erased.get(&position) {
+            None => Err(Unfilled::Erased(position)),
+            Some(erased) if body.is_empty() => Ok(Content::Erased(*erased)),
+            Some(_) => {
+                let detail = "it is erased, but still has a body".to_owned();
+                Err(StoreError::Unreadable { position, detail }.into())
+            }
+        }
     }
 }
+
+/// The columns of [`Lent::fill`]. What remains of erased events is read on its own, because they are rare.
+const EVENT_ROWS: &str =
+    "SELECT position, event_id, received_at, salt, envelope, variables, body FROM events";

@@ -5,16 +5,17 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
+use crate::domain::{MessageKey, Rule};
 use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::{Failure, failed};
 use crate::store::postgres::shared::{self, Lock};
+use crate::store::postgres::views::key_filter::KeyFilter;
 use crate::store::postgres::views::live::{LiveViews, ViewsAccess};
 use crate::store::postgres::views::schema;
 use crate::store::postgres::views::tables::{Tables, write};
 use crate::store::postgres::views::views_impl::{BEGIN_WRITING, InTables, Transactions};
-use crate::store::{NewGeneration, StoreError, Views};
+use crate::store::{Batch, NewGeneration, StoreError, Views};
 
 /// New views, and the right to put them in use.
 pub struct PostgresGeneration<'s> {
@@ -31,6 +32,8 @@ struct NewViews {
     schema: String,
     indexed_tags: IndexedTags,
     connection: Mutex<Connection>,
+    /// Its messages, if nobody else writes any.
+    messages: Option<KeyFilter>,
 }
 
 impl<'s> PostgresGeneration<'s> {
@@ -53,7 +56,8 @@ impl<'s> PostgresGeneration<'s> {
         };
         let (schema, connection) = make().map_err(failed("make new views"))?;
         let ledger_id = in_use.ledger_id();
-        let views = InTables(NewViews { ledger_id, schema, indexed_tags, connection });
+        let messages = Some(KeyFilter::new());
+        let views = InTables(NewViews { ledger_id, schema, indexed_tags, connection, messages });
         let (is_indexed, is_in_use) = Default::default();
         Ok(Self { in_use, views, is_indexed, is_in_use, _lock: lock })
     }
@@ -71,6 +75,7 @@ impl NewGeneration for PostgresGeneration<'_> {
             schema: self.views.schema.clone(),
             indexed_tags: self.views.indexed_tags.clone(),
             connection: Mutex::new(connection),
+            messages: None,
         })))
     }
 
@@ -138,6 +143,15 @@ impl Transactions for NewViews {
     ) -> Result<T, StoreError> {
         let connection = &*self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         read(&Tables { connection, schema: &self.schema }).map_err(failed(act))
+    }
+
+    fn may_have(&self, key: &MessageKey) -> bool {
+        self.messages.as_ref().is_none_or(|messages| messages.may_have(key))
+    }
+
+    fn note_written(&self, batch: &Batch) {
+        let Some(messages) = &self.messages else { return };
+        batch.messages.iter().for_each(|change| messages.add(&change.message.key));
     }
 
     fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 mod check;
 pub mod generation;
+mod key_filter;
 mod live;
 pub mod open;
 mod schema;

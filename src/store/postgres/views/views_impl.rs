@@ -43,6 +43,14 @@ pub trait Transactions: Send + Sync {
         self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All)
     }
 
+    /// False only if it is known that there is no such message, without asking the server.
+    fn may_have(&self, _key: &MessageKey) -> bool {
+        true
+    }
+
+    /// Notes the messages of a batch that was written.
+    fn note_written(&self, _batch: &Batch) {}
+
     /// Forgets everything, at once for readers, and begins a new generation by this rule.
     fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError>;
 
@@ -75,9 +83,14 @@ impl<V: Transactions> Views for InTables<V> {
     }
 
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
-        self.read("read messages from the views", &mut |tables| {
-            tables.by_keys(tables.checkpoint()?.rule, keys)
-        })
+        let asked: Vec<_> = (0..keys.len()).filter(|place| self.may_have(keys[*place])).collect();
+        let asked_keys: Vec<_> = asked.iter().map(|place| keys[*place]).collect();
+        let found = self.read("read messages from the views", &mut |tables| {
+            tables.by_keys(tables.checkpoint()?.rule, &asked_keys)
+        })?;
+        let mut messages = vec![None; keys.len()];
+        asked.into_iter().zip(found).for_each(|(place, message)| messages[place] = message);
+        Ok(messages)
     }
 
     fn project(&self, batch: &Batch) -> Result<(), StoreError> {
@@ -88,7 +101,9 @@ impl<V: Transactions> Views for InTables<V> {
                 return Err(StoreError::CheckpointMoved.into());
             }
             write::batch(tables, batch)
-        })
+        })?;
+        self.note_written(batch);
+        Ok(())
     }
 
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {

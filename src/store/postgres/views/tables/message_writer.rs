@@ -1,26 +1,13 @@
 //! Writes the messages of a batch, those of each kind in one statement.
 
-use tokio_postgres::types::Type;
-
 use crate::domain::Lifecycle;
 use crate::store::codec::message::{self, WrittenColumns};
-use crate::store::postgres::connect::connection::Parameter;
+use crate::store::postgres::connect::copy::CopyRows;
 use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::tables::Tables;
 
 /// The columns of a new message.
 const COLUMNS: &str = "id, account, flags, sid, status, recipient, sender, lifecycle";
-const TYPES: [Type; 8] = [
-    Type::INT8,
-    Type::INT4,
-    Type::INT2,
-    Type::BYTEA,
-    Type::TEXT,
-    Type::BYTEA,
-    Type::BYTEA,
-    Type::BYTEA,
-];
-
 /// From this number of new messages on, COPY takes a third less of the server's time than INSERT.
 const COPIED_MIN: usize = 256;
 
@@ -93,19 +80,19 @@ impl MessageWriter {
     fn copy_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
         let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
         let sql = format!("COPY {schema}.messages({COLUMNS}) FROM STDIN (FORMAT binary)");
-        let row = |n: usize| -> [Parameter<'_>; TYPES.len()] {
-            [
-                &id[n],
-                &account[n],
-                &flags[n],
-                &sid[n],
-                &status[n],
-                &recipient[n],
-                &sender[n],
-                &lifecycle[n],
-            ]
-        };
-        connection.copy_in(&sql, &TYPES, (0..id.len()).map(row))
+        let mut rows = CopyRows::new(8);
+        for n in 0..id.len() {
+            rows.begin_row();
+            rows.push(Some(&id[n].to_be_bytes()));
+            rows.push(Some(&account[n].to_be_bytes()));
+            rows.push(Some(&flags[n].to_be_bytes()));
+            rows.push(Some(&sid[n]));
+            rows.push(status[n].map(str::as_bytes));
+            rows.push(recipient[n].as_deref());
+            rows.push(sender[n].as_deref());
+            rows.push(Some(&lifecycle[n]));
+        }
+        connection.copy_in(&sql, rows.finish())
     }
 
     fn insert_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
