@@ -20,7 +20,8 @@ GRANT EXECUTE ON FUNCTION create_partitions(bigint) TO :"role";
 -- What can be rebuilt, or is no evidence. Each set of views is a schema, which the role makes.
 SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), :'role') \gexec
 GRANT INSERT, UPDATE, DELETE
-  ON projections, kept, claims, requests, quarantine_size, targets, unaccepted, answers TO :"role";
+  ON projections, nodes, lead, kept, claims, requests, quarantine_size, targets, unaccepted, answers
+  TO :"role";
 
 -- The owner can read and remove the views that the role makes.
 SELECT format('GRANT %I TO %I', :'role', current_user)

@@ -15,6 +15,7 @@ mod forwarding;
 pub mod growth;
 mod ledger;
 mod maintenance;
+mod nodes;
 pub mod report;
 pub mod server;
 
@@ -60,7 +61,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 42] = [
+const CHECKS: [Check; 44] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -108,6 +109,8 @@ const CHECKS: [Check; 42] = [
     Check { area: "ledger", name: "views", cost: Cost::Little, run: ledger::views },
     Check { area: "ledger", name: "rule", cost: Cost::Little, run: ledger::rule },
     Check { area: "ledger", name: "stuck messages", cost: Cost::More, run: ledger::stuck },
+    Check { area: "ledger", name: "nodes", cost: Cost::Little, run: nodes::running },
+    Check { area: "ledger", name: "replication", cost: Cost::Little, run: nodes::replication },
     Check { area: "time", name: "clock", cost: Cost::Little, run: clock::clock },
     Check { area: "time", name: "order of arrival", cost: Cost::More, run: clock::order },
     Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },

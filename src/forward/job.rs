@@ -9,6 +9,7 @@ use crate::forward::metrics::TargetMetrics;
 use crate::forward::selected::SelectError;
 use crate::forward::target::Target;
 use crate::projection::worker::Handle as ProjectionHandle;
+use crate::store::nodes::Lead;
 use crate::store::{Database, Store, StoreError};
 use crate::twilio::accounts::Accounts;
 
@@ -25,6 +26,8 @@ pub struct Job {
     pub head_at_start: Position,
     /// How far the views have read the log: the target goes no further.
     pub projection: ProjectionHandle,
+    /// Only the node that leads sends anything.
+    pub lead: Lead,
     /// The rule by which statuses are decided.
     pub rule: Rule,
     /// The accounts with their tokens, as they are at present.

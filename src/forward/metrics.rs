@@ -137,6 +137,14 @@ impl TargetMetrics {
         self.all.failing.with_label_values(&[&self.target]).set(1);
     }
 
+    /// Shows nothing: another node forwards.
+    pub fn leave(&self) {
+        let all = &self.all;
+        for gauge in [&all.lag_events, &all.lag_seconds, &all.waiting, &all.failed, &all.failing] {
+            gauge.with_label_values(&[&self.target]).set(0);
+        }
+    }
+
     /// Shows how far the target is.
     pub fn show(&self, progress: &Progress) {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);

@@ -51,7 +51,11 @@ fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
     throttle::lower_priority(throttle::NICEST);
     let mut begins_at = Some(job.head_at_start);
     let mut logged = None;
-    while let Err(error) = follow(job, &mut begins_at, &mut stopped) {
+    loop {
+        if !wait_for_lead(job, &stopped) {
+            return;
+        }
+        let Err(error) = follow(job, &mut begins_at, &mut stopped) else { continue };
         let (name, error) = (&job.target.name, error.to_string());
         // One that repeats is logged once.
         if logged.as_ref() != Some(&error) {
@@ -60,13 +64,21 @@ fn run(job: &Job, mut stopped: watch::Receiver<bool>) {
         logged = Some(error);
         job.metrics.stopped();
         let deadline = Instant::now() + RESTART_WAIT;
-        while Instant::now() < deadline {
-            if *stopped.borrow() {
-                return;
-            }
+        while Instant::now() < deadline && !*stopped.borrow() {
             sleep(STOP_CHECK);
         }
     }
+}
+
+/// Waits until this node leads; false if it is to end.
+fn wait_for_lead(job: &Job, stopped: &watch::Receiver<bool>) -> bool {
+    if !job.lead.is_held() {
+        job.metrics.leave();
+    }
+    while !job.lead.is_held() && !*stopped.borrow() {
+        sleep(STOP_CHECK);
+    }
+    !*stopped.borrow()
 }
 
 fn follow(
@@ -83,6 +95,10 @@ fn follow(
         let follower = Follower::resume(job, *begins_at)?;
         // Should its state be removed later, it begins with what arrives from then on.
         *begins_at = None;
-        follower.run(stopped).await
+        tokio::select! {
+            outcome = follower.run(stopped) => outcome,
+            // What it is sending is sent again by the node that leads now.
+            () = job.lead.lost() => Ok(()),
+        }
     })
 }

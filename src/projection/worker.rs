@@ -8,17 +8,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::catch_up::catch_up_by_batches;
-use super::compatibility::reset_if_incompatible;
+use super::compatibility::{ViewsState, reset_if_incompatible};
 use super::metrics::ProjectionMetrics;
 use super::{ProjectionError, message_query};
 use crate::background::{Background, Stop};
 use crate::domain::{Position, Rule};
 use crate::store::head::Head;
+use crate::store::nodes::{Lead, POLL_INTERVAL};
 use crate::store::{Store, StoreError};
 
 /// How long events wait to be projected in one batch. Projecting after every commit would cost a third of the
 /// ingest rate.
 pub const BATCH_WAIT: Duration = Duration::from_millis(100);
+
+/// The same on a ledger with several nodes, where others have to notice the batch after that.
+pub const BATCH_WAIT_SHARED: Duration = Duration::from_millis(50);
 
 /// A batch of this size does not wait for more: each page is then written once for many events.
 pub const BATCH_EVENTS: u64 = 4096;
@@ -31,6 +35,9 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the thread sleeps if no event arrives.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
+/// The same if it may lose the lead meanwhile.
+const IDLE_WAIT_SHARED: Duration = Duration::from_millis(100);
 
 /// A handle to the projection: its state, and waiting for it.
 #[derive(Clone)]
@@ -62,8 +69,14 @@ pub enum Waiting {
     Nothing,
 }
 
-/// Starts the thread: it first checks that the views belong to this log, then follows `head`.
-pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Background) {
+/// Starts the thread: it first checks that the views belong to this log, then follows `head`. While another node
+/// leads, it only follows what that one has projected.
+pub fn start(
+    store: Arc<dyn Store>,
+    head: Arc<Head>,
+    rule: Rule,
+    lead: Lead,
+) -> (Handle, Background) {
     let shared = Arc::new(Shared {
         head,
         projected: Head::default(),
@@ -73,7 +86,9 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Bac
         metrics: ProjectionMetrics::default(),
     });
     let followed = Arc::clone(&shared);
-    let thread = Background::spawn("projection", move |stop| run(&*store, &followed, rule, stop));
+    let thread = Background::spawn("projection", move |stop| {
+        Projection { store: &*store, shared: &followed, rule, lead, stop }.run();
+    });
     (Handle { shared, stop: thread.stop_signal() }, thread)
 }
 
@@ -150,18 +165,13 @@ impl Handle {
     }
 }
 
-/// Follows the head until it is asked to stop. A failure, such as a write to a full disk, is tried again: the
-/// projection never writes to the log, so nothing is lost.
-fn run(store: &dyn Store, shared: &Shared, rule: Rule, stop: &Stop) {
-    while let Err(error) = follow(store, shared, rule, stop) {
-        if matches!(error, ProjectionError::Stopped) {
-            break;
-        }
-        shared.set_failed(&error.to_string(), is_of_views_alone(&error));
-        if stop.sleep(RETRY_WAIT).is_break() {
-            break;
-        }
-    }
+/// What the thread works with.
+struct Projection<'p> {
+    store: &'p dyn Store,
+    shared: &'p Shared,
+    rule: Rule,
+    lead: Lead,
+    stop: &'p Stop,
 }
 
 /// Whether a failure concerns the views alone. A full disk or an unreadable log also prevents storing
@@ -170,50 +180,116 @@ fn is_of_views_alone(error: &ProjectionError) -> bool {
     matches!(error, ProjectionError::Store(StoreError::DamagedViews { .. }))
 }
 
-fn follow(
-    store: &dyn Store,
-    shared: &Shared,
-    rule: Rule,
-    stop: &Stop,
-) -> Result<(), ProjectionError> {
-    reset_if_incompatible(store, rule)?;
-    let mut position = store.views().checkpoint()?.position;
-    shared.projected.set(position);
-    if position >= shared.head.position() {
-        shared.clear_failed();
-    }
-    shared.aligned.store(true, Ordering::Release);
-    while !stop.is_requested() {
-        if shared.head.position() <= position {
-            *shared.waiting() = Waiting::Nothing;
-        }
-        let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);
-        if head <= position {
-            continue;
-        }
-        shared.begin_to_wait();
-        let head = shared.wait_for_batch(position, stop);
-        let gathered_at = Instant::now();
-        let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
-            shared.projected.advance(batch.to.position);
-            shared.metrics.count(&batch.messages);
-            shared.clear_failed();
-            match stop.is_requested() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+impl Projection<'_> {
+    /// Works until it is asked to stop. A failure, such as a write to a full disk, is tried again: the projection
+    /// never writes to the log, so nothing is lost.
+    fn run(&self) {
+        while !self.stop.is_requested() {
+            let outcome = match self.lead.is_held() {
+                true => self.follow_head(),
+                false => self.follow_views(),
+            };
+            match outcome {
+                // In the middle of a long way, it is asked to stop, or has lost the lead.
+                Ok(()) | Err(ProjectionError::Stopped) => {}
+                Err(error) => {
+                    self.shared.set_failed(&error.to_string(), is_of_views_alone(&error));
+                    let _asked_for_at_the_beginning = self.stop.sleep(RETRY_WAIT);
+                }
             }
-        })?;
-        let indexes_others = |wanted| wanted != checkpoint.indexed_tags;
-        if checkpoint.rule != rule || store.indexed_tags().is_some_and(indexes_others) {
-            // A replay with other settings has swapped in its views.
-            reset_if_incompatible(store, rule)?;
         }
-        position = store.views().checkpoint()?.position;
-        shared.projected.set(position);
-        // Events that wait now have arrived since.
-        *shared.waiting() = Waiting::Since(gathered_at);
     }
-    Ok(())
+
+    /// Projects what arrives, until a stop is requested or another node leads.
+    fn follow_head(&self) -> Result<(), ProjectionError> {
+        let Self { store, shared, rule, .. } = *self;
+        reset_if_incompatible(store, rule)?;
+        let mut position = store.views().checkpoint()?.position;
+        shared.projected.set(position);
+        if position >= shared.head.position() {
+            shared.clear_failed();
+        }
+        shared.aligned.store(true, Ordering::Release);
+        while !self.is_to_end() {
+            if shared.head.position() <= position {
+                *shared.waiting() = Waiting::Nothing;
+            }
+            let head = shared.head.wait(position + 1, Instant::now() + self.idle_wait());
+            if head <= position {
+                continue;
+            }
+            shared.begin_to_wait();
+            let head = self.wait_for_batch(position);
+            let gathered_at = Instant::now();
+            let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
+                shared.projected.advance(batch.to.position);
+                shared.metrics.count(&batch.messages);
+                shared.clear_failed();
+                match self.is_to_end() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            })?;
+            let indexes_others = |wanted| wanted != checkpoint.indexed_tags;
+            if checkpoint.rule != rule || store.indexed_tags().is_some_and(indexes_others) {
+                // A replay with other settings has swapped in its views.
+                reset_if_incompatible(store, rule)?;
+            }
+            position = store.views().checkpoint()?.position;
+            shared.projected.set(position);
+            // Events that wait now have arrived since.
+            *shared.waiting() = Waiting::Since(gathered_at);
+        }
+        Ok(())
+    }
+
+    /// Reports how far the leading node has got, until a stop is requested or this node leads.
+    fn follow_views(&self) -> Result<(), ProjectionError> {
+        let Self { store, shared, rule, .. } = *self;
+        let mut known = None;
+        while !self.stop.is_requested() && !self.lead.is_held() {
+            let checkpoint = store.views().checkpoint()?;
+            // Views that fit the log fit it as long as they are the same.
+            if known != Some(checkpoint.generation) {
+                let state = ViewsState::new(store, &checkpoint, rule)?;
+                let fits = state == ViewsState::Current || checkpoint.position == 0;
+                if !fits {
+                    let detail = format!("{state}; the leading node rebuilds them");
+                    return Err(StoreError::DamagedViews { detail }.into());
+                }
+                known = Some(checkpoint.generation);
+            }
+            shared.projected.set(checkpoint.position);
+            shared.aligned.store(true, Ordering::Release);
+            match shared.head.position() <= checkpoint.position {
+                true => *shared.waiting() = Waiting::Nothing,
+                false => shared.begin_to_wait(),
+            }
+            shared.clear_failed();
+            let _looked_for_at_the_beginning = self.stop.sleep(POLL_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Whether this node is to project no further.
+    fn is_to_end(&self) -> bool {
+        self.stop.is_requested() || !self.lead.is_held()
+    }
+
+    fn idle_wait(&self) -> Duration {
+        if self.lead.is_shared() { IDLE_WAIT_SHARED } else { IDLE_WAIT }
+    }
+
+    /// Waits until a batch is full, or its first event has waited long enough.
+    fn wait_for_batch(&self, position: Position) -> Position {
+        let wait = if self.lead.is_shared() { BATCH_WAIT_SHARED } else { BATCH_WAIT };
+        let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + wait);
+        let mut head = self.shared.head.position();
+        while head < full && Instant::now() < deadline && !self.stop.is_requested() {
+            head = self.shared.head.wait(full, deadline);
+        }
+        head
+    }
 }
 
 impl Shared {
@@ -251,15 +327,5 @@ impl Shared {
         if self.failed().take().is_some() {
             tracing::info!("the projection is running again");
         }
-    }
-
-    /// Waits until a batch is full, or its first event has waited long enough.
-    fn wait_for_batch(&self, position: Position, stop: &Stop) -> Position {
-        let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + BATCH_WAIT);
-        let mut head = self.head.position();
-        while head < full && Instant::now() < deadline && !stop.is_requested() {
-            head = self.head.wait(full, deadline);
-        }
-        head
     }
 }

@@ -7,6 +7,7 @@ use super::metrics::ReconcileMetrics;
 use super::{ReconcileError, ReconcilePlan, ReconcileSummary, Run, now};
 use crate::background::{Background, Stop};
 use crate::domain::{AccountSid, NewEvent};
+use crate::store::nodes::Lead;
 use crate::store::{self, Access, Database, Store, append_when_free};
 use crate::twilio_api::{Client, Credentials, RequestError, RequestLimits};
 
@@ -21,7 +22,7 @@ pub struct Job {
     pub every: Duration,
     /// Makes the plan of each run, with the current window.
     pub plan: Box<dyn Fn() -> ReconcilePlan + Send>,
-    /// Returns true if the views are close enough to the head to decide which facts are known.
+    /// Returns true if this node leads, and the views are close enough to the head to decide which facts are known.
     pub ready: Box<dyn Fn() -> bool + Send>,
     /// The maximum number of requests of a run.
     pub requests_max: u64,
@@ -29,6 +30,8 @@ pub struct Job {
     pub client: Client,
     /// Returns the current credentials of each account.
     pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
+    /// A run ends with the current request once this node no longer leads.
+    pub lead: Lead,
     /// The metrics of runs.
     pub metrics: ReconcileMetrics,
 }
@@ -50,8 +53,9 @@ pub fn start(job: Job) -> Background {
 }
 
 fn round(job: &Job, stop: &Stop) {
-    let stop = stop.clone();
-    let limits = RequestLimits::new(job.requests_max, move || stop.is_requested());
+    let (stop, lead) = (stop.clone(), job.lead.clone());
+    let is_to_end = move || stop.is_requested() || !lead.is_held();
+    let limits = RequestLimits::new(job.requests_max, is_to_end);
     let client = job.client.within(limits.clone());
     let (summary, outcome) = match store::open(&job.database, Access::Append) {
         Ok(store) => run(job, &*store, &client),

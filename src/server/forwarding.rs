@@ -54,6 +54,7 @@ pub fn start(
             store: Arc::clone(&ledger.store),
             head_at_start: ledger.projection.head(),
             projection: ledger.projection.clone(),
+            lead: ledger.lead.clone(),
             rule,
             accounts: Arc::clone(&receiving.accounts),
             error_codes: Arc::clone(error_codes),

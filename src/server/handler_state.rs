@@ -94,6 +94,7 @@ pub fn states(
         },
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
+        lead: ledger.lead.clone(),
         projection: ledger.projection.clone(),
         verifying,
         rule,

@@ -60,13 +60,16 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
-    let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths)?;
+    let name = node_name(config.admin_listen);
+    let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths, name)?;
     forwarding::continue_at_end(&ledger);
     let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
     let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
     let background = BackgroundParts {
         settings: Some(settings.clone()),
-        verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
+        verifying: config
+            .verify_every
+            .map(|every| background::start(database.clone(), every, ledger.lead.clone())),
         sending,
         recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),
         access_log: access_log.as_ref().map(|process| process.log.clone()),
@@ -126,6 +129,12 @@ pub fn run(settings: &Settings) -> Result<()> {
     access_log.into_iter().for_each(RunningAccessLog::finish);
     ledger.finish();
     served
+}
+
+/// The name of a node: its host, and the port of its admin listener.
+fn node_name(admin: SocketAddr) -> String {
+    let system = rustix::system::uname();
+    format!("{}:{}", system.nodename().to_string_lossy(), admin.port())
 }
 
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {

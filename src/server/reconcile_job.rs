@@ -47,19 +47,22 @@ impl ReconcileJob {
     /// Starts the job's thread.
     pub fn start(self, ledger: &RunningLedger, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts } = self;
-        let projection = ledger.projection.clone();
+        let (projection, lead) = (ledger.projection.clone(), ledger.lead.clone());
         worker::start(Job {
             database,
             every,
             requests_max: configured.requests_max.unwrap_or(REQUESTS_MAX),
             plan: Box::new(move || configured_plan(&configured)),
-            ready: Box::new(move || projection.wait_for_short_tail(Instant::now() + PATIENCE)),
+            ready: Box::new(move || {
+                lead.is_held() && projection.wait_for_short_tail(Instant::now() + PATIENCE)
+            }),
             client,
             // Tokens change while a server runs; if a file cannot be read, those of the start are used.
             accounts: Box::new(move || {
                 let now = settings.reread().and_then(|settings| settings.credentials(None));
                 now.unwrap_or_else(|_| accounts.clone())
             }),
+            lead: ledger.lead.clone(),
             metrics: metrics.clone(),
         })
     }

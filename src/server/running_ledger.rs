@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Destination};
 use crate::background::Background;
@@ -14,9 +15,10 @@ use crate::jobs::Jobs;
 use crate::projection::worker::{self, Handle};
 use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
+use crate::store::nodes::{Lead, Node, POLL_INTERVAL};
 use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
-use crate::store::{self, Access, Database, Store};
+use crate::store::{self, Access, Database, Store, StoreError};
 use crate::twilio::callback_path::CallbackPath;
 
 /// The maximum time for the threads to end. A batch that a projection has not finished by then is repeated
@@ -35,30 +37,39 @@ pub struct RunningLedger {
     pub projection: Handle,
     /// Exports, verifications and dry runs.
     pub jobs: Jobs,
+    /// Whether this server leads the nodes of the ledger.
+    pub lead: Lead,
     threads: [Background; 2],
+    /// Those of a node: it keeps the lead, and looks for what other nodes append.
+    of_node: Vec<Background>,
 }
 
 impl RunningLedger {
-    /// Opens the ledger, creating it if it does not exist, and starts its threads.
+    /// Opens the ledger, creating it if it does not exist, and starts its threads. Nodes know it by this name.
     pub fn start(
         database: &Database,
         rule: Rule,
         indexed_tags: IndexedTags,
         callback_paths: &[CallbackPath],
+        name: String,
     ) -> Result<Self> {
-        let store = store::open(database, Access::Create).with_context(|| {
+        let store = store::open(database, Access::Serve).with_context(|| {
             format!("the ledger {database} (--database or DELIVERY_LEDGER_DATABASE)")
         })?;
         let prefixes = callback_paths.iter().filter_map(CallbackPath::prefix);
         store.set_path_prefixes(prefixes.map(str::to_owned).collect());
-        store.set_indexed_tags(indexed_tags);
+        store.set_indexed_tags(indexed_tags.clone());
         let store: Arc<dyn Store> = store.into();
         let head = Arc::new(Head::at(store.head()?));
+        let node = Node { id: Uuid::now_v7(), name, rule, indexed_tags };
+        let (lead, of_node) = join(&store, node, &head)?;
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));
-        let (projection, projection_thread) = worker::start(Arc::clone(&store), head, rule);
+        let (projection, projection_thread) =
+            worker::start(Arc::clone(&store), head, rule, lead.clone());
         let jobs = Jobs::open(database.clone(), Arc::clone(&store));
         let threads = [writer_thread, projection_thread];
-        Ok(Self { database: database.clone(), store, writer, projection, jobs, threads })
+        let database = database.clone();
+        Ok(Self { database, store, writer, projection, jobs, lead, threads, of_node })
     }
 
     /// Ends the threads once everything queued is written, and moves both WALs into their files, so that those
@@ -67,9 +78,11 @@ impl RunningLedger {
         self.jobs.finish();
         drop(self.writer);
         self.projection.stop();
+        self.of_node.iter().for_each(Background::stop);
         let deadline = Instant::now() + END_PATIENCE;
         let [writer, projection] = &self.threads;
-        while !(writer.is_finished() && projection.is_finished()) && Instant::now() < deadline {
+        let threads = || self.threads.iter().chain(&self.of_node);
+        while !threads().all(Background::is_finished) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !writer.is_finished() {
@@ -91,6 +104,27 @@ impl RunningLedger {
             tracing::info!(%error, "the views' WAL is left to the next start");
         }
     }
+}
+
+/// Makes the server a node of the ledger, if several can share it, and starts the threads of a node.
+fn join(
+    store: &Arc<dyn Store>,
+    node: Node,
+    head: &Arc<Head>,
+) -> Result<(Lead, Vec<Background>), StoreError> {
+    let Some(nodes) = store.nodes() else { return Ok((Lead::alone(), Vec::new())) };
+    nodes.join(&node)?;
+    let (lead, leading) = Lead::start(Arc::clone(store), node);
+    let (store, head) = (Arc::clone(store), Arc::clone(head));
+    let watching = Background::spawn("head", move |stop| {
+        while stop.sleep(POLL_INTERVAL).is_continue() {
+            // A failed read is repeated; the writer reports what is wrong.
+            if let Ok(position) = store.head() {
+                head.advance(position);
+            }
+        }
+    });
+    Ok((lead, vec![leading, watching]))
 }
 
 /// The quarantine, opened for writing, and its thread.

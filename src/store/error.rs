@@ -104,6 +104,9 @@ pub enum StoreError {
     #[error("another process has moved the views' checkpoint")]
     CheckpointMoved,
 
+    #[error("the running node {name} keeps the views {detail}; configure the same on all nodes")]
+    OtherNode { name: String, detail: String },
+
     #[error("stopped before the end was reached")]
     Cancelled,
 

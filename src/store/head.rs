@@ -71,6 +71,9 @@ impl Head {
     }
 
     fn put(&self, state: &mut State, to: Position) {
+        if state.position == to {
+            return;
+        }
         state.position = to;
         self.moved.notify_all();
         self.watched.send_replace(to);

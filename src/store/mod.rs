@@ -15,6 +15,7 @@ pub mod forward;
 pub mod head;
 pub mod inspect;
 mod list;
+pub mod nodes;
 pub mod open;
 mod postgres;
 pub mod quarantine;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use self::claims::Claims;
+use self::nodes::Nodes;
 use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
@@ -186,6 +188,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// The servers that share this ledger; `None` if the engine allows only one.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
+
     /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
 
@@ -320,7 +327,9 @@ pub trait NewGeneration {
 pub enum Access {
     /// Appending and projecting, as the only process; creates the ledger if it does not exist.
     Create,
-    /// The same, and a new ledger gets this id, as a copy does.
+    /// The same for a server: beside the other nodes of the ledger, if the engine allows several.
+    Serve,
+    /// Like `Create`, and a new ledger gets this id, as a copy does.
     CreateAs(Uuid),
     /// Appending and projecting in an existing ledger.
     Write,

@@ -37,6 +37,7 @@ def main(program):
         everything_that_is_copied_is_sent()
         image = Image(Path(folder) / "root", Path(program).resolve())
         the_demo_needs_nothing_else(image)
+        the_scripts_of_the_compose_file_are_valid()
         the_server_of_the_compose_file_is_healthy(image)
     print("the image's file system has what the program needs")
 
@@ -53,6 +54,15 @@ def everything_that_is_copied_is_sent():
 def the_demo_needs_nothing_else(image):
     demo = image.run(["demo", "--exit", "--messages", "200"], {})
     assert demo.returncode == 0, demo.stderr
+
+
+def the_scripts_of_the_compose_file_are_valid():
+    configs = YAML(typ="safe").load(DEPLOY / "compose.postgres.yml")["configs"]
+    for name, config in configs.items():
+        # docker compose makes one dollar sign of two.
+        text = config["content"].replace("$$", "$")
+        subprocess.run(["shellcheck", "--shell=bash", "-"], input=text, text=True, check=True)
+        assert "$(" in text and "set -euo pipefail" in text, name
 
 
 def the_server_of_the_compose_file_is_healthy(image):

@@ -15,6 +15,7 @@ mod forwarding;
 mod import;
 mod lifecycle;
 mod log_format;
+mod nodes;
 mod pages;
 mod projection;
 mod reading;

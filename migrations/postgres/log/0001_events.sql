@@ -195,6 +195,24 @@ CREATE TABLE projections(
 ) WITH (fillfactor = 10);
 CREATE UNIQUE INDEX one_set_is_in_use ON projections(in_use) WHERE in_use;
 
+-- The servers that share the ledger, while they run. Times are those of the database's clock.
+CREATE TABLE nodes(
+  node uuid PRIMARY KEY,           -- a new one for each start
+  name text NOT NULL,
+  version text NOT NULL,
+  rule text NOT NULL,              -- the same for all of them, as are the tags
+  indexed_tags text,               -- as in projections
+  seen_at timestamptz NOT NULL     -- its last report
+);
+
+-- The one that does what must not be done twice.
+CREATE TABLE lead(
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  node uuid,
+  until timestamptz                -- NULL if nobody leads
+);
+INSERT INTO lead DEFAULT VALUES;
+
 -- Small values that belong to the ledger, but not to its log.
 CREATE TABLE kept(
   name text PRIMARY KEY,

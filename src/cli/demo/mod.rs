@@ -28,6 +28,7 @@ use crate::http;
 use crate::projection::verify::background;
 use crate::server::{BackgroundParts, RunningLedger, states, stop_signal};
 use crate::store::Database;
+use crate::store::nodes::Lead;
 use crate::telemetry::eprint_line;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback_path::CallbackPath;
@@ -78,10 +79,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let now = Timestamp::from(OffsetDateTime::now_utc());
     let traffic = Traffic::new(args.seed, args.messages, now);
     let imported = past::import(&database, &folder, &traffic.past, &traffic.signer(), now)?;
-    let running_ledger = RunningLedger::start(&database, Rule::default(), IndexedTags::All, &[])?;
+    let running_ledger =
+        RunningLedger::start(&database, Rule::default(), IndexedTags::All, &[], "demo".to_owned())?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
-    let verifying = (!args.exit).then(|| background::start(database, VERIFY_EVERY));
+    let verifying = (!args.exit).then(|| background::start(database, VERIFY_EVERY, Lead::alone()));
     let parts = BackgroundParts {
         settings: Some(demo_settings(&ledger, &traffic, &addresses)),
         verifying: verifying.clone(),

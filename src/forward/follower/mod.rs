@@ -104,6 +104,7 @@ impl<'j> Follower<'j> {
             };
             state.create(name, store.ledger_id(), place(store, position)?)?;
         }
+        state.take_over(name)?;
         let mut follower = Self {
             job,
             state,
@@ -158,7 +159,7 @@ impl<'j> Follower<'j> {
             let up_to = *projected.borrow_and_update();
             self.read_on(up_to)?;
             let begun = self.begin(up_to)?;
-            if self.store_step()? {
+            if self.store_step()? && self.job.lead.is_held() {
                 for Begun { position, bytes, request } in begun {
                     self.sent.insert(position, bytes);
                     self.sending.spawn(request);

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::nodes::NodesJson;
 use super::state::AdminState;
 use crate::domain::event::is_simulated;
 use crate::domain::{Position, Timestamp};
@@ -34,6 +35,10 @@ pub struct Readiness {
     /// The result of the last background verification, on which `ready` does not depend.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<Verified>,
+    /// The nodes of the ledger, on which `ready` does not depend; missing if it has one server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    nodes: Option<NodesJson>,
     /// Why the server is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -87,7 +92,8 @@ pub async fn healthz() -> HttpResponse {
 pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
         let only_simulated = only_simulated(&state).unwrap_or(None).filter(|only| *only);
-        Readiness { only_simulated, ..current_readiness(&state) }
+        let nodes = NodesJson::new(&state.lead);
+        Readiness { only_simulated, nodes, ..current_readiness(&state) }
     });
     let readiness = readiness.await?;
     let response = match readiness.ready {
@@ -106,6 +112,7 @@ pub fn current_readiness(state: &AdminState) -> Readiness {
         lag_seconds: 0.0,
         only_simulated: None,
         verified: verified(state),
+        nodes: None,
         reason: Some(error.to_string()),
     })
 }
@@ -136,6 +143,7 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
         lag_seconds,
         only_simulated: None,
         verified,
+        nodes: None,
         reason,
     })
 }

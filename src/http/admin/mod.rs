@@ -8,6 +8,7 @@ pub mod health;
 pub mod jobs;
 pub mod messages;
 pub mod metrics;
+pub mod nodes;
 pub mod openapi;
 pub mod quarantine;
 pub mod reports;

@@ -28,6 +28,7 @@ use crate::http::limits::{EventStreams, Limit};
 use crate::jobs::Jobs;
 use crate::projection::verify::background;
 use crate::projection::worker::Handle;
+use crate::store::nodes::Lead;
 use crate::store::writer::Writer;
 use crate::store::{Database, Store};
 use crate::wire::filter::FilterContext;
@@ -62,6 +63,8 @@ pub struct AdminState {
     pub store: Arc<dyn Store>,
     /// Appends events.
     pub writer: Writer,
+    /// Whether this server leads the nodes of the ledger.
+    pub lead: Lead,
     /// The worker that keeps the views up to date.
     pub projection: Handle,
     /// `None` if the log is not verified in the background.

@@ -16,6 +16,7 @@ use crate::domain::hash::hex;
 use crate::domain::{Position, Rule, Timestamp};
 use crate::http::admin::health::lag_seconds;
 use crate::http::admin::jobs::{self, NewDryRun, NewJob, NewVerify};
+use crate::http::admin::nodes::NodesJson;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::form::CheckedForm;
 use crate::http::auth::redaction::Redaction;
@@ -51,6 +52,8 @@ struct LedgerPage {
     dry_run: Option<Shown<DryRunJob>>,
     /// When the last known backup ended, and its position.
     backup: Option<(Timestamp, Position)>,
+    /// The nodes of the ledger; `None` if it has one server.
+    nodes: Option<NodesJson>,
     /// Callbacks that were accepted and rejected in the last ten minutes.
     rejected: Option<Counts>,
 }
@@ -116,6 +119,11 @@ impl LedgerPage {
     fn is_busy(&self) -> bool {
         let verify = self.verify.as_ref().is_some_and(|verify| !verify.job.has_ended());
         verify || self.dry_run.as_ref().is_some_and(|dry_run| !dry_run.job.has_ended())
+    }
+
+    /// True if another node verifies the log.
+    fn is_verified_elsewhere(&self) -> bool {
+        self.nodes.as_ref().is_some_and(|nodes| !nodes.leads)
     }
 
     /// True if a verification can be started: none is running or waiting.
@@ -293,6 +301,7 @@ pub async fn ledger(
         verify,
         dry_run,
         backup: backup.and_then(|it| Some((Timestamp::parse(&it.ended_at)?, it.position))),
+        nodes: NodesJson::new(&visit.state.lead),
         rejected: checks.map(|checks| checks.recent().last_minutes(visit.now)),
     })
 }

@@ -1,5 +1,6 @@
 //! The thread that verifies the log at regular intervals while a server runs, at little cost.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use super::{Finding, LogVerified, verify_log};
 use crate::background::{Background, Stop};
 use crate::domain::{Position, Timestamp};
 use crate::projection::{ProjectionError, throttle};
+use crate::store::nodes::Lead;
 use crate::store::{self, Access, Database};
 
 /// The delay before the first run, short enough for servers that are restarted often.
@@ -38,11 +40,13 @@ pub struct Handle {
     last_run: Arc<Mutex<Option<LastRun>>>,
 }
 
-/// Starts the thread. It opens the ledger itself, and so sees the files as another process does.
-pub fn start(database: Database, every: Duration) -> Handle {
+/// Starts the thread. It opens the ledger itself, and so sees the files as another process does. It verifies only
+/// while this node leads.
+pub fn start(database: Database, every: Duration, lead: Lead) -> Handle {
     let last_run = Arc::default();
     let result = Arc::clone(&last_run);
-    let thread = Background::spawn("verify", move |stop| run(&database, &result, every, stop));
+    let thread =
+        Background::spawn("verify", move |stop| run(&database, &result, every, &lead, stop));
     Handle { stop: thread.stop_signal(), last_run }
 }
 
@@ -58,13 +62,24 @@ impl Handle {
     }
 }
 
-fn run(database: &Database, result: &Mutex<Option<LastRun>>, every: Duration, stop: &Stop) {
+fn run(
+    database: &Database,
+    result: &Mutex<Option<LastRun>>,
+    every: Duration,
+    lead: &Lead,
+    stop: &Stop,
+) {
     throttle::lower_priority(throttle::NICEST);
     let mut wait = every.min(FIRST_WAIT);
     while stop.sleep(wait).is_continue() {
-        let verified = verify_once(database, stop);
+        if !lead.is_held() {
+            wait = every.min(FIRST_WAIT);
+            continue;
+        }
+        let verified = verify_once(database, lead, stop);
         if matches!(verified, Err(ProjectionError::Stopped)) {
-            return;
+            // It has lost the lead, or is to end.
+            continue;
         }
         let last_run = LastRun::new(verified);
         log_result(&last_run);
@@ -73,14 +88,18 @@ fn run(database: &Database, result: &Mutex<Option<LastRun>>, every: Duration, st
     }
 }
 
-fn verify_once(database: &Database, stop: &Stop) -> Result<LogVerified, ProjectionError> {
+fn verify_once(
+    database: &Database,
+    lead: &Lead,
+    stop: &Stop,
+) -> Result<LogVerified, ProjectionError> {
     let store = store::open(database, Access::Read)?;
     let head = store.head()?;
     let mut began = Instant::now();
     verify_log(&*store, head, &mut |_| {
         let go_on = stop.sleep(began.elapsed() * RESTS);
         began = Instant::now();
-        go_on
+        if lead.is_held() { go_on } else { ControlFlow::Break(()) }
     })
 }
 

@@ -13,8 +13,10 @@ pub fn continue_at_end(
     store: &dyn Store,
     forward: &mut dyn ForwardStore,
 ) -> Result<(), StoreError> {
+    // The head is read last: meanwhile another node may receive events, and send them.
+    let targets = forward.targets()?;
     let head = store.head()?;
-    for TargetState { name, ledger_id, read_to, .. } in forward.targets()? {
+    for TargetState { name, ledger_id, read_to, .. } in targets {
         if ledger_id == store.ledger_id() && read_to.position > head {
             let end = place(store, head)?;
             let forgotten = forward.cut_off(&name, end)?;

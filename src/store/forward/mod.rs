@@ -139,6 +139,9 @@ pub trait ForwardStore: Send {
     /// Creates the state of a target that begins after this place. A target that has a state keeps it.
     fn create(&mut self, name: &str, ledger_id: Uuid, from: ReadTo) -> Result<(), StoreError>;
 
+    /// Gives a target another version, so that whoever has followed it before writes no further step.
+    fn take_over(&mut self, name: &str) -> Result<(), StoreError>;
+
     /// Writes a step, all or nothing, and removes counts of answers from before `oldest_hour`. Returns
     /// `false`, and writes nothing, if the target has another version, or was removed: its state then has to
     /// be read again. Fails if the store's file was moved or deleted.

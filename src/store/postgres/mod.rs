@@ -5,6 +5,7 @@ pub mod connect;
 pub mod forward;
 pub mod log;
 mod migrate;
+mod nodes;
 pub mod quarantine;
 pub mod shared;
 pub mod views;
@@ -20,9 +21,12 @@ use self::connect::pool::Readers;
 use self::connect::url::PostgresUrl;
 use self::log::check;
 use self::log::log_tables::Log;
+use self::nodes::PostgresNodes;
+use self::shared::Others;
 use self::views::generation::PostgresGeneration;
 use self::views::open::StoreViews;
 use super::claims::Claims;
+use super::nodes::Nodes;
 use super::sqlite::views::FreshViews;
 use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard,
@@ -38,6 +42,7 @@ pub struct PostgresStore {
     views: StoreViews,
     readers: Readers,
     claims: PostgresClaims,
+    nodes: PostgresNodes,
     /// Dropped last, so that it is also held while the log is reopened.
     _writer: Option<shared::Lock>,
 }
@@ -47,9 +52,11 @@ impl PostgresStore {
     pub fn open(url: &PostgresUrl, access: Access) -> Result<Self, StoreError> {
         let readers = Readers::new(url)?;
         match access {
-            Access::Create | Access::CreateAs(_) | Access::Write | Access::WriteDiscardingViews => {
-                Self::open_for_writing(url, readers, access)
-            }
+            Access::Create
+            | Access::Serve
+            | Access::CreateAs(_)
+            | Access::Write
+            | Access::WriteDiscardingViews => Self::open_for_writing(url, readers, access),
             Access::Read => {
                 let log = Log::open_for_reading(url, readers.clone())?;
                 let views = StoreViews::open_for_reading(url, readers.clone(), log.ledger_id())?;
@@ -73,10 +80,11 @@ impl PostgresStore {
         readers: Readers,
         access: Access,
     ) -> Result<Self, StoreError> {
-        let writer = shared::begin_writing(url)?
+        let beside_others = if access == Access::Serve { Others::Nodes } else { Others::None };
+        let writer = shared::begin_writing(url, beside_others)?
             .ok_or_else(|| StoreError::Locked { place: url.to_string() })?;
         let log = match access {
-            Access::Create => Log::create(url, readers.clone(), None)?,
+            Access::Create | Access::Serve => Log::create(url, readers.clone(), None)?,
             Access::CreateAs(ledger_id) => Log::create(url, readers.clone(), Some(ledger_id))?,
             _ => Log::open(url, readers.clone())?,
         };
@@ -89,7 +97,8 @@ impl PostgresStore {
 
     fn with(log: Log, views: StoreViews, readers: Readers, writer: Option<shared::Lock>) -> Self {
         let claims = PostgresClaims::new(readers.clone());
-        Self { log, views, readers, claims, _writer: writer }
+        let nodes = PostgresNodes::new(log.url());
+        Self { log, views, readers, claims, nodes, _writer: writer }
     }
 
     fn read<T>(
@@ -165,6 +174,10 @@ impl Store for PostgresStore {
 
     fn claims(&self) -> Option<&dyn Claims> {
         Some(&self.claims)
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(&self.nodes)
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

@@ -40,16 +40,34 @@ pub fn begin(url: &PostgresUrl, task: Task) -> Result<Option<Box<dyn TaskGuard>>
         Task::Reconcile => RECONCILE,
         Task::Recheck => RECHECK,
     };
-    Ok(soon(url, number)?.map(|lock| Box::new(lock) as _))
+    Ok(soon(url, "pg_try_advisory_lock", number)?.map(|lock| Box::new(lock) as _))
 }
 
-/// Takes the lock of the process that appends and projects; `None` if another one keeps it.
-pub fn begin_writing(url: &PostgresUrl) -> Result<Option<Lock>, StoreError> {
-    let lock = soon(url, WRITER)?;
+/// Who may write to a ledger at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    None,
+    /// The other nodes of the ledger.
+    Nodes,
+}
+
+/// Takes the lock of a process that appends and projects, beside others of its kind or alone; `None` if another
+/// process keeps it.
+pub fn begin_writing(url: &PostgresUrl, others: Others) -> Result<Option<Lock>, StoreError> {
+    let lock = match others {
+        Others::None => soon(url, "pg_try_advisory_lock", WRITER)?,
+        Others::Nodes => soon(url, "pg_try_advisory_lock_shared", WRITER)?,
+    };
     if let Some(Lock(connection)) = &lock {
         refuse_shared_session(connection, url)?;
     }
     Ok(lock)
+}
+
+/// Takes the lock of a node on this connection; false if a command writes alone.
+pub fn try_lock_as_node(connection: &Connection) -> Result<bool, Failure> {
+    let sql = "SELECT pg_try_advisory_lock_shared($1, $2)";
+    Ok(connection.query_one(sql, &[&LOCKS, &WRITER])?.try_get(0)?)
 }
 
 /// Fails if a pooler gives the session of an idle connection to another one, which would get its locks and its
@@ -75,7 +93,7 @@ fn refuse_shared_session(connection: &Connection, url: &PostgresUrl) -> Result<(
 
 /// Takes the lock of a replay; `None` if another one is running.
 pub fn begin_replay(url: &PostgresUrl) -> Result<Option<Lock>, StoreError> {
-    soon(url, REPLAY)
+    soon(url, "pg_try_advisory_lock", REPLAY)
 }
 
 /// Whether a process holds the ledger as its writer. It takes no lock.
@@ -95,12 +113,14 @@ pub fn is_served(url: &PostgresUrl) -> Result<bool, StoreError> {
     held().map_err(engine("look for the process that writes"))
 }
 
-fn soon(url: &PostgresUrl, number: i32) -> Result<Option<Lock>, StoreError> {
+/// Takes a lock by a function of the server.
+fn soon(url: &PostgresUrl, function: &str, number: i32) -> Result<Option<Lock>, StoreError> {
     let act = "lock the ledger";
     let connection = Connection::open(url).map_err(engine(act))?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let row = connection.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LOCKS, &number]);
+        let sql = format!("SELECT {function}($1, $2)");
+        let row = connection.query_one(&sql, &[&LOCKS, &number]);
         if row.and_then(|row| Ok(row.try_get(0)?)).map_err(engine(act))? {
             return Ok(Some(Lock(connection)));
         }

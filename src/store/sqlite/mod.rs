@@ -50,7 +50,9 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         self::files::paths::refuse_folder(path)?;
         match access {
-            Access::Create => Self::open_for_writing(path, None, false, wal_checkpoints),
+            Access::Create | Access::Serve => {
+                Self::open_for_writing(path, None, false, wal_checkpoints)
+            }
             Access::CreateAs(id) => Self::open_for_writing(path, Some(id), false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotFound { place: place(path) }),
             Access::Read => {

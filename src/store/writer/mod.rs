@@ -154,7 +154,8 @@ impl Writer {
             let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
             let backoff = RetryBackoff::default();
             let recent = RecentAppends::default();
-            Thread { store, head, waiting, state, backoff, metrics, recent }.run();
+            let acknowledged = head.position();
+            Thread { store, head, waiting, state, backoff, metrics, recent, acknowledged }.run();
         });
         (writer, thread)
     }
@@ -206,6 +207,8 @@ struct Thread {
     backoff: RetryBackoff,
     metrics: StoreMetrics,
     recent: RecentAppends,
+    /// The last position that this process has acknowledged, or found when it started.
+    acknowledged: Position,
 }
 
 impl Thread {
@@ -275,6 +278,7 @@ impl Thread {
                 self.metrics.commit_events.observe(events.len() as f64);
                 self.backoff.reset();
                 self.head.advance(last);
+                self.acknowledged = last;
                 let first = last + 1 - events.len() as u64;
                 answer(senders, |index| Ok(first + index));
                 self.recent.add(first, &events);
@@ -307,7 +311,8 @@ impl Thread {
             self.refuse(until)?;
             match self.reopened() {
                 Ok(head) => {
-                    self.head.advance(head);
+                    // What other processes showed may never have been acknowledged, and be gone.
+                    self.head.set(head);
                     self.state.health.clear();
                     return ControlFlow::Continue(());
                 }
@@ -320,7 +325,7 @@ impl Thread {
     fn reopened(&self) -> Result<Position, String> {
         let head =
             self.store.reopen_and_restore(&self.recent).map_err(|error| error.to_string())?;
-        match self.head.position() {
+        match self.acknowledged {
             acknowledged if head < acknowledged => Err(format!(
                 "the log ends at position {head}, and events up to {acknowledged} were acknowledged"
             )),

@@ -429,8 +429,14 @@ fn the_two_files_of_a_stopped_ledger_can_be_copied_as_a_backup() {
 fn the_files_of_a_stopped_ledger_are_complete_even_if_a_thread_still_has_them_open() {
     let ledger = Ledger::new();
     ledger.append(&three_events());
-    let running =
-        RunningLedger::start(&ledger.database(), Rule::default(), IndexedTags::All, &[]).unwrap();
+    let running = RunningLedger::start(
+        &ledger.database(),
+        Rule::default(),
+        IndexedTags::All,
+        &[],
+        "node".to_owned(),
+    )
+    .unwrap();
     assert!(running.projection.wait_for(3, Instant::now() + Duration::from_secs(60)));
     // SQLite empties a WAL when the last connection is closed, which does not happen here.
     let _still_open = Arc::clone(&running.store);

@@ -11,6 +11,7 @@ use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
 use delivery_ledger::store::head::Head;
+use delivery_ledger::store::nodes::Lead;
 use delivery_ledger::store::{
     self, Access, Checked, Database, KeptValue, NewGeneration, Sizes, Store, StoreError, Task,
     TaskGuard, Views,
@@ -203,8 +204,12 @@ fn a_stalled_projection_is_reported_until_it_continues() {
     });
     store.append(&[event(sent(&sid(1)))]).unwrap();
 
-    let (projection, thread) =
-        worker::start(Arc::clone(&store) as _, Arc::new(Head::at(1)), Rule::default());
+    let (projection, thread) = worker::start(
+        Arc::clone(&store) as _,
+        Arc::new(Head::at(1)),
+        Rule::default(),
+        Lead::alone(),
+    );
     assert!(store.projection.set(projection.clone()).is_ok());
 
     assert!(projection.wait_for(1, Instant::now() + Duration::from_secs(20)));

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::support::events::event;
+use crate::support::postgres::PostgresDatabase;
 use crate::support::{ACCOUNT, App, Request, delivered, failed, sent, sid, status};
 
 /// What is measured at this moment.
@@ -311,7 +312,11 @@ fn every_metric_of_the_dashboard_and_alerts_exists() {
     app.receive(failed(&sid(1), "30007"));
     app.caught_up();
     app.eventually("it is counted", || metrics(&app).contains("{error_code=\"30007\"} 1"));
-    let text = metrics(&app);
+    // Those of nodes exist on PostgreSQL only.
+    let database = PostgresDatabase::fresh();
+    let node = App::start_with_env(&[("DELIVERY_LEDGER_DATABASE", database.url())], &[]);
+    node.eventually("it has looked", || metrics(&node).contains("delivery_ledger_nodes 1"));
+    let text = metrics(&app) + &metrics(&node);
     for file in ["grafana-dashboard.json", "alerts.yml"] {
         let of_file = deploy_file(file);
         let named = named_in(&of_file);

@@ -175,6 +175,7 @@ on_every_engine! {
 
     forward::a_target_keeps_its_state_when_it_is_created_again
     forward::a_step_for_another_version_writes_nothing
+    forward::whoever_followed_a_target_before_writes_no_further_step
     forward::a_step_of_an_unknown_target_writes_nothing
     forward::a_retried_event_counts_its_attempts_on_and_its_time_anew
     forward::a_waiting_event_that_is_retried_is_given_up_no_later

@@ -18,6 +18,7 @@ use crate::http::response::Failures;
 use crate::report::stuck::Stuck;
 use crate::store::Sizes;
 use crate::store::StoreError;
+use crate::store::nodes::{Seen, Standby};
 
 /// The maximum age of the count of stuck messages, because counting them reads every rollup.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);
@@ -47,6 +48,7 @@ fn set_gauges(state: &AdminState) {
         set_sizes(state, &sizes);
     }
     set_verification(state);
+    set_nodes(state);
     if let Some(checks) = &state.checks {
         let seconds = |at: Timestamp| at.micros() as f64 / 1e6;
         state.metrics.backup_at.set(checks.last_backup().map_or(0.0, seconds));
@@ -96,6 +98,25 @@ fn set_sizes(state: &AdminState, sizes: &Sizes) {
     }
     if let Some(disk_free) = disk_free {
         state.metrics.disk_free.with_label_values::<&str>(&[]).set(gauge(disk_free));
+    }
+}
+
+fn set_nodes(state: &AdminState) {
+    let metrics = &state.metrics;
+    metrics.leads.set(state.lead.is_held().into());
+    let Some(Seen { running, replication }) = state.lead.seen() else {
+        metrics.nodes.reset();
+        metrics.synchronous_standbys.reset();
+        return;
+    };
+    metrics.nodes.with_label_values::<&str>(&[]).set(running.len() as i64);
+    let confirms =
+        |standby: &&Standby| replication.is_synchronous && standby.is_synchronous == Some(true);
+    let count = replication.standbys.iter().filter(confirms).count() as i64;
+    let is_known = replication.standbys.iter().all(|standby| standby.is_synchronous.is_some());
+    match is_known {
+        true => metrics.synchronous_standbys.with_label_values::<&str>(&[]).set(count),
+        false => metrics.synchronous_standbys.reset(),
     }
 }
 

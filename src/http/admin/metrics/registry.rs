@@ -26,6 +26,11 @@ pub struct MetricsRegistry {
     pub files: IntGaugeVec,
     /// Without labels; it has no value where free space is not known.
     pub disk_free: IntGaugeVec,
+    /// 1 if this server leads the nodes of the ledger, as an only server does.
+    pub leads: IntGauge,
+    /// Without labels; without a value on a ledger with one server, as the next.
+    pub nodes: IntGaugeVec,
+    pub synchronous_standbys: IntGaugeVec,
     pub stuck: IntGauge,
     pub stuck_recent: IntGauge,
     /// The time at which stuck messages were last counted.
@@ -112,6 +117,16 @@ impl MetricsRegistry {
             )?,
             ready: whole("ready", "1 if /readyz reports that the server is ready, otherwise 0.")?,
             disk_free: if_known("disk_free_bytes", "Free bytes on the disk of the log.", &[])?,
+            leads: whole(
+                "leads",
+                "1 if this server projects, forwards, reconciles and verifies for all nodes, otherwise 0.",
+            )?,
+            nodes: if_known("nodes", "Running nodes of the ledger.", &[])?,
+            synchronous_standbys: if_known(
+                "synchronous_standbys",
+                "Connected standbys that commits wait for, or may.",
+                &[],
+            )?,
             stuck: whole(
                 "stuck_messages",
                 "Outbound messages not settled that began over 12 hours ago, by whole hours.",

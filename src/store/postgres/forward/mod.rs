@@ -19,6 +19,9 @@ use crate::store::postgres::connect::error::{Failure, engine};
 use crate::store::postgres::connect::url::PostgresUrl;
 use crate::store::postgres::migrate;
 
+/// How long a process may stop in the middle of a transaction: a frozen one would keep its target locked.
+const FROZEN_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '2s'";
+
 /// The action in the error of a failed read.
 const READ: &str = "read the state of forwarding";
 
@@ -46,6 +49,7 @@ impl PostgresForwardStore {
     pub fn open_or_create(url: &PostgresUrl) -> Result<Self, StoreError> {
         let mut connection = open(url)?;
         migrate::forward(&mut connection, url)?;
+        connection.batch_execute(FROZEN_TIMEOUT).map_err(engine(READ))?;
         Ok(Self { connection, removed_before: BTreeMap::new() })
     }
 
@@ -128,6 +132,10 @@ impl ForwardStore for PostgresForwardStore {
             transaction.execute(sql, &[&name, &ledger_id, &position, &from.event_id]).map(Some)
         });
         created.map(|_rows| ())
+    }
+
+    fn take_over(&mut self, name: &str) -> Result<(), StoreError> {
+        self.command("begin to follow a target", name, |_| Ok(0)).map(drop)
     }
 
     fn record(

@@ -127,6 +127,12 @@ impl Drop for PostgresGeneration<'_> {
     }
 }
 
+impl NewViews {
+    fn tables<'c>(&'c self, connection: &'c Connection) -> Tables<'c> {
+        Tables { connection, schema: &self.schema, shared: false }
+    }
+}
+
 impl Transactions for NewViews {
     fn ledger_id(&self) -> Uuid {
         self.ledger_id
@@ -142,7 +148,7 @@ impl Transactions for NewViews {
         read: &mut dyn FnMut(&Tables<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         let connection = &*self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        read(&Tables { connection, schema: &self.schema }).map_err(failed(act))
+        read(&self.tables(connection)).map_err(failed(act))
     }
 
     fn may_have(&self, key: &MessageKey) -> bool {
@@ -169,7 +175,7 @@ impl Transactions for NewViews {
     ) -> Result<T, StoreError> {
         let connection = &*self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         connection
-            .transaction(BEGIN_WRITING, || write(Tables { connection, schema: &self.schema }))
+            .transaction(BEGIN_WRITING, || write(self.tables(connection)))
             .map_err(failed(act))
     }
 }

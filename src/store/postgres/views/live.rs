@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
 use crate::store::StoreError;
+use crate::store::nodes::SEEN_MAX;
 use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::{Failure, failed};
 use crate::store::postgres::connect::pool::Readers;
@@ -17,6 +18,13 @@ use crate::store::postgres::shared;
 use crate::store::postgres::views::schema::{self, Right};
 use crate::store::postgres::views::tables::Tables;
 use crate::store::postgres::views::views_impl::{BEGIN_WRITING, Transactions};
+
+/// How long a process may stop in the middle of a transaction: a frozen one would keep the row of the views
+/// locked, and prevent the node that takes over from writing.
+const FROZEN_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '500ms'";
+
+/// Locks what nodes lock when they start and when one takes the lead.
+const LOCK_LEAD: &str = "SELECT 1 FROM lead FOR UPDATE";
 
 /// The views that are in use.
 pub struct LiveViews {
@@ -28,6 +36,8 @@ pub struct LiveViews {
     indexed_tags: Mutex<Option<IndexedTags>>,
     /// Opened by the first write, and again after an error.
     writing: Mutex<Option<Connection>>,
+    /// The generation whose checkpoint was read last: only that one may be emptied.
+    examined: Mutex<Option<Uuid>>,
 }
 
 /// The purpose that the views are opened for.
@@ -38,8 +48,8 @@ pub enum ViewsAccess {
 }
 
 impl LiveViews {
-    /// Opens the views as the ledger's only writer. If there are none, or those of another version, empty ones
-    /// are put in use.
+    /// Opens the views to write them. If there are none, or those of another version, empty ones are put in use,
+    /// unless nodes are running that may still need them: then the next one that leads does so.
     pub fn open(url: &PostgresUrl, readers: Readers, ledger_id: Uuid) -> Result<Self, StoreError> {
         let views = Self::open_existing(url, readers, ledger_id, ViewsAccess::Write);
         views.begin_if_unusable().map_err(failed("open the views"))?;
@@ -55,17 +65,49 @@ impl LiveViews {
         access: ViewsAccess,
     ) -> Self {
         let (url, indexed_tags, writing) = (url.clone(), Mutex::default(), Mutex::default());
-        Self { url, ledger_id, access, readers, indexed_tags, writing }
+        let examined = Mutex::default();
+        Self { url, ledger_id, access, readers, indexed_tags, writing, examined }
     }
 
     fn begin_if_unusable(&self) -> Result<(), Failure> {
         let connection = Connection::open(&self.url)?;
-        if schema::is_usable(&connection, Right::Write)? {
-            return Ok(());
+        connection.transaction(BEGIN_WRITING, || {
+            // Two nodes may start at the same moment.
+            connection.query(LOCK_LEAD, &[])?;
+            let needed = schema::in_use_exists(&connection)? && any_node_runs(&connection)?;
+            if needed || schema::is_usable(&connection, Right::Write)? {
+                return Ok(());
+            }
+            tracing::info!(database = %self.url, "there are no views of this version; they are rebuilt");
+            let start = schema::start(self.ledger_id, Rule::default(), IndexedTags::All);
+            schema::make_in_use(&connection, &start)
+        })
+    }
+
+    /// Runs `write` in a transaction on the connection for writing.
+    fn transaction<T>(
+        &self,
+        act: &str,
+        write: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        if self.access == ViewsAccess::Read {
+            return Err(StoreError::ReadOnly("the views cannot be written"));
         }
-        tracing::info!(database = %self.url, "there are no views of this version; they are rebuilt");
-        let start = schema::start(self.ledger_id, Rule::default(), IndexedTags::All);
-        connection.transaction(BEGIN_WRITING, || schema::make_in_use(&connection, &start))
+        let writing = &mut *self.writing();
+        if writing.as_ref().is_none_or(Connection::is_closed) {
+            let open = || {
+                let connection = Connection::open(&self.url)?;
+                connection.batch_execute(FROZEN_TIMEOUT)?;
+                Ok::<_, Failure>(connection)
+            };
+            *writing = Some(open().map_err(failed(act))?);
+        }
+        let connection = writing.as_ref().expect("it was just opened");
+        connection.transaction(BEGIN_WRITING, || write(connection)).map_err(failed(act))
+    }
+
+    fn examined(&self) -> MutexGuard<'_, Option<Uuid>> {
+        self.examined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another process may be replaying; its unfinished views are no leftovers.
@@ -123,7 +165,7 @@ impl Transactions for LiveViews {
         let mut once = || {
             connection.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", || {
                 let schema = &schema::name_in_use(connection, "")?;
-                read(&Tables { connection, schema })
+                read(&Tables { connection, schema, shared: true })
             })
         };
         match once() {
@@ -134,10 +176,25 @@ impl Transactions for LiveViews {
     }
 
     fn empty(&self, act: &str, rule: Rule) -> Result<(), StoreError> {
+        let examined = *self.examined();
         // Another set: TRUNCATE would empty the tables of readers that began before it.
-        self.write(act, &mut |tables| {
-            let start = schema::start(self.ledger_id, rule, self.tags_to_index(&tables));
-            schema::make_in_use(tables.connection, &start)
+        self.transaction(act, |connection| {
+            connection.query(LOCK_LEAD, &[])?;
+            let tags = match schema::name_in_use(connection, "FOR UPDATE") {
+                Ok(schema) => {
+                    let tables = Tables { connection, schema: &schema, shared: true };
+                    let now = tables.checkpoint().ok().map(|checkpoint| checkpoint.generation);
+                    // Another node has rebuilt them since they were found to be of no use.
+                    if now.is_some() && examined.is_some() && now != examined {
+                        return Err(StoreError::CheckpointMoved.into());
+                    }
+                    self.tags_to_index(&tables)
+                }
+                // Those of another version.
+                Err(Failure::NotA(_)) => self.indexed_tags().unwrap_or(IndexedTags::All),
+                Err(failure) => return Err(failure),
+            };
+            schema::make_in_use(connection, &schema::start(self.ledger_id, rule, tags))
         })?;
         self.remove_leftovers();
         Ok(())
@@ -148,20 +205,22 @@ impl Transactions for LiveViews {
         act: &str,
         write: &mut dyn FnMut(Tables<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        if self.access == ViewsAccess::Read {
-            return Err(StoreError::ReadOnly("the views cannot be written"));
-        }
-        let writing = &mut *self.writing();
-        if writing.as_ref().is_none_or(Connection::is_closed) {
-            *writing = Some(Connection::open(&self.url).map_err(failed(act))?);
-        }
-        let connection = writing.as_ref().expect("it was just opened");
-        connection
-            .transaction(BEGIN_WRITING, || {
-                // A swap has to wait for this transaction, and this one for a swap.
-                let schema = &schema::name_in_use(connection, "FOR UPDATE")?;
-                write(Tables { connection, schema })
-            })
-            .map_err(failed(act))
+        self.transaction(act, |connection| {
+            // A swap has to wait for this transaction, and this one for a swap.
+            let schema = &schema::name_in_use(connection, "FOR UPDATE")?;
+            write(Tables { connection, schema, shared: true })
+        })
     }
+
+    fn note_examined(&self, generation: Uuid) {
+        *self.examined() = Some(generation);
+    }
+}
+
+/// Whether a server is running.
+fn any_node_runs(connection: &Connection) -> Result<bool, Failure> {
+    let sql = "SELECT EXISTS (
+                 SELECT 1 FROM nodes
+                 WHERE seen_at > clock_timestamp() - $1 * interval '1 millisecond')";
+    Ok(connection.query_one(sql, &[&(SEEN_MAX.as_millis() as f64)])?.try_get(0)?)
 }

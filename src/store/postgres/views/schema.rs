@@ -68,7 +68,7 @@ pub fn make(connection: &Connection, start: &Checkpoint) -> Result<String, Failu
     for statement in indexes(&name).filter(|statement| statement.contains(INDEX_OF_SIDS)) {
         connection.batch_execute(&statement)?;
     }
-    write::insert_checkpoint(Tables { connection, schema: &name }, start, format())?;
+    write::insert_checkpoint(Tables { connection, schema: &name, shared: false }, start, format())?;
     Ok(name)
 }
 
@@ -145,6 +145,11 @@ pub fn is_usable(connection: &Connection, right: Right) -> Result<bool, Failure>
         Some((name, written_as)) if written_as == format() => is_complete(connection, &name, right),
         _ => Ok(false),
     }
+}
+
+/// Whether any set is in use, of whatever version.
+pub fn in_use_exists(connection: &Connection) -> Result<bool, Failure> {
+    Ok(in_use(connection, "")?.is_some())
 }
 
 /// The name of the set in use, if it can be read by this version, in a transaction that the caller holds.

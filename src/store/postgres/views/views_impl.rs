@@ -43,6 +43,9 @@ pub trait Transactions: Send + Sync {
         self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All)
     }
 
+    /// Notes the generation whose checkpoint was read.
+    fn note_examined(&self, _generation: Uuid) {}
+
     /// False only if it is known that there is no such message, without asking the server.
     fn may_have(&self, _key: &MessageKey) -> bool {
         true
@@ -75,7 +78,9 @@ impl<V> Deref for InTables<V> {
 
 impl<V: Transactions> Views for InTables<V> {
     fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
-        self.read("read the checkpoint", &mut |tables| tables.checkpoint())
+        let checkpoint = self.read("read the checkpoint", &mut |tables| tables.checkpoint())?;
+        self.note_examined(checkpoint.generation);
+        Ok(checkpoint)
     }
 
     fn reset(&self, rule: Rule) -> Result<(), StoreError> {

@@ -152,6 +152,10 @@ impl ForwardStore for SqliteForwardStore {
         created.map(|_rows| ())
     }
 
+    fn take_over(&mut self, name: &str) -> Result<(), StoreError> {
+        self.command("begin to follow a target", name, |_| Ok(0)).map(drop)
+    }
+
     fn record(
         &mut self,
         name: &str,

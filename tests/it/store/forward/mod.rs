@@ -94,6 +94,21 @@ pub fn a_step_for_another_version_writes_nothing<E: Engine>() {
     assert_eq!(positions(&*store), [2, 11]);
 }
 
+pub fn whoever_followed_a_target_before_writes_no_further_step<E: Engine>() {
+    let engine = E::fresh();
+    let mut before = with_events(&engine, vec![waiting(1)]);
+    let version = before.target("orders").unwrap().unwrap().version;
+    let mut next = engine.forward();
+
+    next.take_over("orders").unwrap();
+
+    let step = Step { read_to: Some(read_to(20)), ..Step::default() };
+    assert!(!before.record("orders", version, &step, 0).unwrap());
+    let taken_over = next.target("orders").unwrap().unwrap();
+    assert!(next.record("orders", taken_over.version, &step, 0).unwrap());
+    assert_eq!(positions(&*next), [1]);
+}
+
 pub fn a_step_of_an_unknown_target_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let mut store = engine.forward();

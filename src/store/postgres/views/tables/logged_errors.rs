@@ -80,7 +80,7 @@ fn groups(tables: Tables<'_>) -> Result<Groups, Failure> {
 }
 
 /// Writes the rows that have changed.
-fn write(Tables { connection, schema }: Tables<'_>, groups: &Groups) -> Result<(), Failure> {
+fn write(Tables { connection, schema, .. }: Tables<'_>, groups: &Groups) -> Result<(), Failure> {
     let changed: Vec<_> = groups.iter().filter(|(_, group)| group.is_changed).collect();
     let codes: Vec<_> = changed.iter().map(|((code, _), _)| *code).collect();
     let urls: Vec<_> = changed.iter().map(|((_, url), _)| &url[..]).collect();

@@ -72,12 +72,13 @@ impl MessageWriter {
     fn write_new(&self, tables: Tables<'_>) -> Result<(), Failure> {
         match self.new.id.len() {
             0 => Ok(()),
-            COPIED_MIN.. => self.copy_new(tables),
+            // No timeout ends a COPY whose client is frozen, and with it its hold of tables that others need.
+            COPIED_MIN.. if !tables.shared => self.copy_new(tables),
             _ => self.insert_new(tables),
         }
     }
 
-    fn copy_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+    fn copy_new(&self, Tables { connection, schema, .. }: Tables<'_>) -> Result<(), Failure> {
         let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
         let sql = format!("COPY {schema}.messages({COLUMNS}) FROM STDIN (FORMAT binary)");
         let mut rows = CopyRows::new(8);
@@ -95,7 +96,7 @@ impl MessageWriter {
         connection.copy_in(&sql, rows.finish())
     }
 
-    fn insert_new(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+    fn insert_new(&self, Tables { connection, schema, .. }: Tables<'_>) -> Result<(), Failure> {
         let Rows { id, flags, status, recipient, sender, lifecycle, account, sid } = &self.new;
         let sql = format!(
             "INSERT INTO {schema}.messages({COLUMNS})
@@ -107,7 +108,7 @@ impl MessageWriter {
             .map(|_rows| ())
     }
 
-    fn write_changed(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+    fn write_changed(&self, Tables { connection, schema, .. }: Tables<'_>) -> Result<(), Failure> {
         let Rows { id, flags, status, recipient, sender, lifecycle, .. } = &self.changed;
         if id.is_empty() {
             return Ok(());
@@ -124,7 +125,7 @@ impl MessageWriter {
         connection.execute(&sql, &[id, flags, status, recipient, sender, lifecycle]).map(|_rows| ())
     }
 
-    fn write_flags(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+    fn write_flags(&self, Tables { connection, schema, .. }: Tables<'_>) -> Result<(), Failure> {
         let (flags, ids) = &self.new_flags;
         if !ids.is_empty() {
             // Without ON CONFLICT it takes half the time.

@@ -26,6 +26,8 @@ pub struct Tables<'c> {
     pub connection: &'c Connection,
     /// The schema that they are in.
     pub schema: &'c str,
+    /// Whether other processes read and write the same tables.
+    pub shared: bool,
 }
 
 /// The accounts by number: as many as are configured, so all of them fit into memory.

@@ -137,7 +137,7 @@ fn add_existing(
 
 /// Writes the roll-ups that have messages, and removes the others.
 fn write(
-    Tables { connection, schema }: Tables<'_>,
+    Tables { connection, schema, .. }: Tables<'_>,
     keys: &Keys<'_>,
     rollups: &[Rollup],
 ) -> Result<(), Failure> {

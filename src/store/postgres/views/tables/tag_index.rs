@@ -45,7 +45,7 @@ impl TagWriter {
     }
 
     /// Writes them.
-    pub fn write(&self, Tables { connection, schema }: Tables<'_>) -> Result<(), Failure> {
+    pub fn write(&self, Tables { connection, schema, .. }: Tables<'_>) -> Result<(), Failure> {
         if !self.names.is_empty() {
             let names: Vec<_> = self.names.iter().map(|name| name.as_bytes()).collect();
             let sql = format!(
