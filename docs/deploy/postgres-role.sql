@@ -13,7 +13,7 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
 -- The log: reading and appending.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"role";
-GRANT INSERT ON envelopes, events, erased TO :"role";
+GRANT INSERT ON envelopes, events, erased, seal_records TO :"role";
 GRANT UPDATE ON log_head TO :"role";
 GRANT EXECUTE ON FUNCTION create_partitions(bigint) TO :"role";
 

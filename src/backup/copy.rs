@@ -9,6 +9,7 @@ use crate::domain::Position;
 use crate::domain::event::Erased;
 use crate::projection::catch_up::Progress;
 use crate::projection::verify::verify_log;
+use crate::store::seals::{SealQuery, SealRecordKind};
 use crate::store::{self, Access, Database, Store, StoreError};
 
 /// Maximum events that are appended in one transaction.
@@ -61,7 +62,20 @@ pub fn copy_log(
         }
         after = last.position;
     }
+    copy_seals(from, to, head)?;
     Ok(head)
+}
+
+/// Copies what seals say about the events up to the head, unless an earlier attempt has done so.
+fn copy_seals(from: &dyn Store, to: &dyn Store, head: Position) -> Result<(), StoreError> {
+    for kind in SealRecordKind::ALL {
+        let query = SealQuery::of_sizes(kind, 0..=head);
+        let there: Vec<_> = to.seal_records(&query)?.into_iter().map(|seal| seal.record).collect();
+        let records = from.seal_records(&query)?.into_iter().map(|seal| seal.record);
+        let missing: Vec<_> = records.filter(|record| !there.contains(record)).collect();
+        to.add_seal_records(&missing)?;
+    }
+    Ok(())
 }
 
 fn copy_events(

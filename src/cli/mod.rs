@@ -23,6 +23,7 @@ mod reconcile;
 mod replay;
 mod report;
 mod restore;
+mod seal;
 mod send;
 mod serve;
 mod simulate;
@@ -90,6 +91,8 @@ enum Command {
     Restore(restore::Args),
     /// Copy the log into another ledger, such as from SQLite to PostgreSQL, and verify the copy
     Copy(copy::Args),
+    /// Seal the ledger: sign how many events it has and what their root is, and show or check seals
+    Seal(seal::Args),
     /// Send signed callbacks to a URL, with the faults of real traffic
     Simulate(simulate::Args),
     /// Send a message through Twilio, and record that it was sent
@@ -164,11 +167,15 @@ impl Cli {
             Command::Config(args) => return config::run(args, config, flags),
             _ => {}
         }
+        let command = match self.command {
+            Command::Seal(args) if args.is_offline() => return seal::run_offline(args),
+            command => command,
+        };
         let settings = Settings::load(config, flags)?;
         let file = settings.config_file().map(|path| path.display().to_string());
         let database = settings.place().map(|database| database.to_string()).ok();
         tracing::debug!(config = file, database, "the settings were read");
-        match self.command {
+        match command {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),
             Command::Audit(args) => audit::run(args, &settings),
@@ -180,6 +187,7 @@ impl Cli {
             Command::Report(args) => report::run(args, &settings),
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
+            Command::Seal(args) => seal::run(args, &settings),
             Command::Copy(args) => copy::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),

@@ -52,7 +52,7 @@ impl Settings {
 
     fn files_of_secrets(&self) -> Vec<PathBuf> {
         let keys = self.key_sources().into_iter().filter_map(|source| source.file);
-        keys.chain(self.api_token_files()).collect()
+        keys.chain(self.api_token_files()).chain(self.seal_key_file()).collect()
     }
 
     fn api_token_files(&self) -> Vec<PathBuf> {

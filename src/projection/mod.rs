@@ -10,6 +10,7 @@ pub mod fold;
 pub mod known_facts;
 pub mod message_query;
 pub mod metrics;
+pub mod proofs;
 pub mod replay;
 pub mod throttle;
 pub mod verify;

@@ -22,6 +22,7 @@ use crate::http::{
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
+use crate::seal::worker;
 use crate::subaccounts::metrics::SubaccountMetrics;
 
 /// The background parts of a server that its handlers use.
@@ -45,6 +46,8 @@ pub struct BackgroundParts {
     pub recorder: Option<Recorder>,
     /// Writes access records; `None` if there are none.
     pub access_log: Option<AccessLog>,
+    /// Seals the ledger; `None` if the server does not.
+    pub sealing: Option<worker::Handle>,
 }
 
 /// The states of the callback listener and of the admin listener.
@@ -62,6 +65,7 @@ pub fn states(
         forwarded,
         recorder,
         access_log,
+        sealing,
     }: BackgroundParts,
 ) -> (CallbackState, AdminState) {
     let receiving = CallbackState::new(
@@ -80,6 +84,7 @@ pub fn states(
         &subaccounts,
         &forwarded,
         recorded,
+        sealing.as_ref().map(worker::Handle::metrics),
     );
     let checks = settings.map(|settings| {
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
@@ -114,6 +119,7 @@ pub fn states(
         exports: Limit::exports(),
         jobs: ledger.jobs.clone(),
         sending,
+        sealing,
         metrics,
         admin_hosts: config.admin_hosts,
     };

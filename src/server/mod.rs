@@ -8,6 +8,7 @@ mod health_checks;
 mod reconcile_job;
 mod reload;
 mod running_ledger;
+mod sealing;
 mod sending;
 mod signals;
 mod startup_log;
@@ -24,6 +25,7 @@ pub use self::handler_state::{BackgroundParts, states};
 use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
 use self::reload::{KeysInUse, Reloader};
+use self::sealing::Sealing;
 pub use self::running_ledger::RunningLedger;
 use self::running_ledger::{RunningAccessLog, RunningQuarantine};
 pub use self::signals::stop as stop_signal;
@@ -60,12 +62,15 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
+    let sealing = Sealing::configured(settings)?;
     let name = node_name(config.admin_listen);
     let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths, name)?;
     forwarding::continue_at_end(&ledger);
     let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
     let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
+    let sealing = sealing.start(&ledger);
     let background = BackgroundParts {
+        sealing: Some(sealing.clone()),
         settings: Some(settings.clone()),
         verifying: config
             .verify_every
@@ -127,6 +132,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     quarantine.into_iter().for_each(RunningQuarantine::finish);
     access_log.into_iter().for_each(RunningAccessLog::finish);
+    sealing::finish(&sealing, &ledger);
     ledger.finish();
     served
 }

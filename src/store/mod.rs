@@ -20,6 +20,7 @@ pub mod open;
 mod postgres;
 pub mod quarantine;
 mod salt;
+pub mod seals;
 mod shared;
 mod sqlite;
 pub mod writer;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 
 use self::claims::Claims;
 use self::nodes::Nodes;
+use self::seals::{NewSealRecord, SealQuery, SealRecord};
 use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
@@ -92,6 +94,13 @@ pub trait Store: Send + Sync {
     /// Adds what remains of erased events, once the events that erased them are in the log. What is there
     /// already is left as it is.
     fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError>;
+
+    /// Adds records of seals, all or none, and returns once they are on disk. It fails if one is of more events than
+    /// the log has, or a seal of fewer than an earlier one.
+    fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError>;
+
+    /// Records of seals, by the number of events that they are about.
+    fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError>;
 
     /// From now on, stores the part of a URL after one of these path prefixes, such as `/v1/sms/`, with each
     /// event instead of in a shared envelope: every message may have a path of its own there. What is read

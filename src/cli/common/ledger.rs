@@ -99,6 +99,14 @@ pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
     Ok(store)
 }
 
+/// Opens the ledger to record seals, with or without a running server, once its views have read up to the present
+/// head.
+pub fn to_seal(settings: &Settings) -> Result<Box<dyn Store>> {
+    let store = to_append(settings)?;
+    drop(up_to_date_by_views_rule(settings)?);
+    Ok(store)
+}
+
 /// Like [`to_append`], but creates the ledger if it does not exist.
 pub fn to_append_or_make(settings: &Settings) -> Result<Box<dyn Store>> {
     let database = settings.database()?;

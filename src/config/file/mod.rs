@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 pub use self::forward_entry::ForwardEntry;
 use self::lines::{key_on_line, lines_of_keys};
 use super::credential;
+use super::seal::WitnessEntry;
 use super::setting::Form;
 use super::setting::declarations::SETTINGS;
 
@@ -30,6 +31,7 @@ pub struct ConfigFile {
     pub api_tokens: BTreeMap<String, ApiTokenEntry>,
     pub accounts: BTreeMap<String, AccountEntry>,
     pub forward: BTreeMap<String, ForwardEntry>,
+    pub witnesses: Vec<WitnessEntry>,
     /// The folder of the file: relative paths in it start there.
     folder: PathBuf,
     /// The path of the file; `None` if none was read.
@@ -122,6 +124,8 @@ impl<'de> Visitor<'de> for Section<'_> {
                 "accounts" => file.accounts = map.next_value()?,
                 "forward" => file.forward = map.next_value()?,
                 "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
+                "seal" => map.next_value_seed(Section { prefix: "seal.", file })?,
+                "seal.witnesses" => file.witnesses = map.next_value()?,
                 "tags" => map.next_value_seed(Section { prefix: "tags.", file })?,
                 key => {
                     let setting = SETTINGS.iter().find(|setting| setting.key == key);
@@ -162,7 +166,7 @@ impl<'de> DeserializeSeed<'de> for Key {
             .filter(|setting| setting.form != Form::EnvironmentOnly)
             .map(|setting| setting.key);
         let known: Vec<_> =
-            keys.chain(["reconcile", "tags", "accounts"]).filter(in_section).collect();
+            keys.chain(["reconcile", "seal", "tags", "accounts"]).filter(in_section).collect();
         let key = known.iter().find(|key| key.strip_prefix(self.prefix) == Some(&found));
         key.copied().ok_or_else(|| {
             let names = known.iter().map(|key| format!("`{}`", &key[self.prefix.len()..]));
@@ -188,6 +192,7 @@ impl ConfigFile {
             "api_token_file" => self.api_token_file.is_some(),
             "api_tokens" => !self.api_tokens.is_empty(),
             "forward" => !self.forward.is_empty(),
+            "seal.witnesses" => !self.witnesses.is_empty(),
             key => self.values.contains_key(key),
         }
     }

@@ -58,6 +58,14 @@ const API_TOKENS: &str = r#"
 #scope = "read:masked"
 "#;
 
+const WITNESSES: &str = r#"
+# Somebody else who cosigns seals after checking that the log has only grown (C2SP tlog-witness); one section for
+# each. docs/operations/seals.md says more.
+#[[seal.witnesses]]
+#key = "witness.example.com+c467edb4+BJmW4A/ZY+VBLwYr1YmSu8aMPI84ZHD4DiJbEEsY7IyY"
+#url = "https://witness.example.com"
+"#;
+
 const FORWARD: &str = r#"
 # An application that events are forwarded to, with a name of your own; one section for each. Conditions
 # (account, path, tags, status, source) may be left out; an event has to meet all of them.
@@ -132,6 +140,7 @@ pub fn template(flags: &Flags, account: Option<TemplateAccount>) -> String {
     text.push_str(ACCOUNT_KEYS);
     text.push_str(API_TOKENS);
     text.push_str(FORWARD);
+    text.push_str(WITNESSES);
     text
 }
 
@@ -199,7 +208,7 @@ mod tests {
         for setting in SETTINGS.iter().filter(|setting| setting.form != Form::EnvironmentOnly) {
             let key = setting.key.rsplit('.').next().unwrap();
             match key {
-                "api_token" | "api_tokens" | "forward" => assert!(text.contains(key)),
+                "api_token" | "api_tokens" | "forward" | "witnesses" => assert!(text.contains(key)),
                 _ => assert!(has_line(key) && !setting.about.is_empty(), "{key}"),
             }
         }

@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 34] = [
+pub static SETTINGS: [&Setting; 39] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -35,6 +35,11 @@ pub static SETTINGS: [&Setting; 34] = [
     &RECONCILE_MAX_REQUESTS,
     &RECONCILE_KEEP_CONTENT,
     &RECONCILE_PRICES,
+    &SEAL_KEY_FILE,
+    &SEAL_EVERY,
+    &SEAL_ORIGIN,
+    &SEAL_FILE,
+    &SEAL_WITNESSES,
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
@@ -238,6 +243,47 @@ pub static RECONCILE_PRICES: Setting = Setting::new("reconcile.prices", Bool)
     .about("Whether messages are fetched whose price is not known")
     .default("false")
     .shown(|settings| Ok(settings.text(&RECONCILE_PRICES).1));
+
+pub static SEAL_KEY_FILE: Setting = Setting::new("seal.key_file", Text)
+    .variable("DELIVERY_LEDGER_SEAL_KEY_FILE")
+    .about("The file with the private key that signs seals")
+    .note("`delivery-ledger seal key new FILE` makes one. Without it there are no seals.")
+    .example("seal-key")
+    .shown(|settings| {
+        settings.sealing()?;
+        let path = settings.seal_key_file();
+        Ok(path.map_or("none".to_owned(), |path| path.display().to_string()))
+    });
+
+pub static SEAL_EVERY: Setting = Setting::new("seal.every", Text)
+    .variable("DELIVERY_LEDGER_SEAL_EVERY")
+    .about("How often serve seals, if there are new events")
+    .note("A time, or off.")
+    .default("1h")
+    .shown(|settings| Ok(seconds_or_off(settings.seal_every()?)));
+
+pub static SEAL_ORIGIN: Setting = Setting::new("seal.origin", Text)
+    .variable("DELIVERY_LEDGER_SEAL_ORIGIN")
+    .about("What the origin of seals begins with")
+    .note("The id of the ledger follows. It is the name of the key, too, so choose it before making one.")
+    .default("delivery-ledger")
+    .shown(|settings| settings.seal_prefix());
+
+pub static SEAL_FILE: Setting = Setting::new("seal.file", Text)
+    .variable("DELIVERY_LEDGER_SEAL_FILE")
+    .about("A file to which each seal is appended, such as one on another machine")
+    .example("/mnt/elsewhere/seals")
+    .shown(|settings| {
+        let path = settings.seal_file();
+        Ok(path.map_or("none".to_owned(), |path| path.display().to_string()))
+    });
+
+pub static SEAL_WITNESSES: Setting = Setting::new("seal.witnesses", Special)
+    .about("The witnesses that cosign seals")
+    .shown(|settings| {
+        let witnesses = settings.witnesses()?.into_iter();
+        Ok(joined_or(witnesses.map(|witness| witness.key.name().to_owned()).collect(), "none"))
+    });
 
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")

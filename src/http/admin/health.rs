@@ -14,6 +14,7 @@ use crate::http::error::Problem;
 use crate::http::response;
 use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
+use crate::seal::worker::Handle;
 use crate::store::{StoreError, for_each_event};
 
 /// The maximum lag of the projection of a ready server. Under full load it is a fraction of a second.
@@ -134,7 +135,8 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
     let starting = (!state.projection.is_aligned())
         .then(|| "it is not yet known whether the views are this log's".to_owned());
-    let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting);
+    let differs = state.sealing.as_ref().and_then(Handle::differs);
+    let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting).or(differs);
     let verified = verified(state);
     Ok(Readiness {
         ready: reason.is_none(),

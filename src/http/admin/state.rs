@@ -28,6 +28,7 @@ use crate::http::limits::{EventStreams, Limit};
 use crate::jobs::Jobs;
 use crate::projection::verify::background;
 use crate::projection::worker::Handle;
+use crate::seal::worker;
 use crate::store::nodes::Lead;
 use crate::store::writer::Writer;
 use crate::store::{Database, Store};
@@ -103,6 +104,8 @@ pub struct AdminState {
     pub jobs: Jobs,
     /// `None` if this server sends no messages.
     pub sending: Option<Sender>,
+    /// Seals the ledger; `None` if the server does not.
+    pub sealing: Option<worker::Handle>,
     /// The metrics of this process.
     pub metrics: MetricsRegistry,
     /// The host names that requests may be addressed to, besides the loopback ones.

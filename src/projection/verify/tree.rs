@@ -1,6 +1,6 @@
 //! The tree of a ledger: its nodes from the views, and what is below them from the log.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::findings::{FindingKind, Findings};
 use crate::domain::Position;
@@ -13,7 +13,12 @@ use crate::twilio::event_sids::EventSids;
 
 /// The root of the tree up to a position that the views have read.
 pub fn root_at(store: &dyn Store, position: Position) -> Result<Hash, ProjectionError> {
-    range_hash(0..position, &mut |node| match node.level < NODE_LEVELS {
+    hash_of(store, 0..position)
+}
+
+/// The hash of a range of leaves that RFC 6962 gives a hash to, which the views have read.
+pub fn hash_of(store: &dyn Store, range: Range<u64>) -> Result<Hash, ProjectionError> {
+    range_hash(range, &mut |node| match node.level < NODE_LEVELS {
         true => from_log(store, node),
         false => Ok(from_views(store.views(), node)?),
     })

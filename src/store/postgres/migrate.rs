@@ -9,10 +9,13 @@ use super::connect::error::{Failure, engine};
 use super::connect::url::PostgresUrl;
 use crate::store::StoreError;
 
-/// The statements that make the log.
-pub const LOG_SQL: &str = include_str!("../../../migrations/postgres/log/0001_events.sql");
-
-const LOG: Migrations = Migrations { history: "log_migrations", each: &[("V1__events", LOG_SQL)] };
+const LOG: Migrations = Migrations {
+    history: "log_migrations",
+    each: &[
+        ("V1__events", include_str!("../../../migrations/postgres/log/0001_events.sql")),
+        ("V2__seals", include_str!("../../../migrations/postgres/log/0002_seals.sql")),
+    ],
+};
 
 const QUARANTINE: Migrations = Migrations {
     history: "quarantine_migrations",
@@ -88,6 +91,12 @@ pub fn refuse_newer(connection: &Connection, url: &PostgresUrl) -> Result<(), St
         }
         _ => Ok(()),
     }
+}
+
+/// The statements that have made a log: those of the migrations that it has had.
+pub fn log_sql(connection: &Connection) -> Result<String, Failure> {
+    let applied = version(connection, &LOG)? as usize;
+    Ok(LOG.each.iter().take(applied).map(|(_, sql)| *sql).collect())
 }
 
 /// Whether the database has a log.

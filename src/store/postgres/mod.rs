@@ -27,6 +27,7 @@ use self::views::generation::PostgresGeneration;
 use self::views::open::StoreViews;
 use super::claims::Claims;
 use super::nodes::Nodes;
+use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use super::sqlite::views::FreshViews;
 use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard,
@@ -131,6 +132,16 @@ impl Store for PostgresStore {
         self.log.add_erased(erased)
     }
 
+    fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError> {
+        self.log.write("cannot seal", |appender| {
+            self::log::seals::add(appender.connection(), records)
+        })
+    }
+
+    fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError> {
+        self.log.reader().with_connection(|log| self::log::seals::read(log, query))
+    }
+
     fn set_path_prefixes(&self, prefixes: Vec<String>) {
         self.log.set_path_prefixes(prefixes);
     }
@@ -230,7 +241,7 @@ fn sizes(connection: &Connection) -> Result<Sizes, Failure> {
     let row = connection.query_one(
         "SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (
                   WHERE relnamespace = current_schema()::regnamespace
-                    AND (relispartition OR relname IN ('envelopes', 'erased'))), 0)::bigint,
+                    AND (relispartition OR relname IN ('envelopes', 'erased', 'seal_records'))), 0)::bigint,
                 coalesce(sum(pg_total_relation_size(c.oid)) FILTER (
                   WHERE nspname LIKE 'views\\_%'), 0)::bigint
          FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace

@@ -15,8 +15,10 @@ use crate::store::sqlite::{engine, place};
 /// How long another process may take to migrate a small file.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(2);
 
-const LOG: [(&str, &str); 1] =
-    [("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql"))];
+const LOG: [(&str, &str); 2] = [
+    ("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql")),
+    ("V2__seals", include_str!("../../../migrations/sqlite/log/0002_seals.sql")),
+];
 
 const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
@@ -207,10 +209,14 @@ pub fn ledger_id_or(
     }
 }
 
-/// The schema of a log of this version, as SQLite describes it: (kind, name, SQL).
-pub fn schema_of_log() -> Result<Vec<(String, String, String)>, StoreError> {
+/// The schema that a log should have, as SQLite describes it: (kind, name, SQL). One that no writing process of
+/// this version has opened yet still has that of an earlier version.
+pub fn schema_of_log(
+    connection: &Connection,
+) -> Result<Vec<(String, String, String)>, StoreError> {
+    let applied = applied(connection).map_err(engine("read the schema's version"))?.len();
     let mut fresh = Connection::open_in_memory().map_err(engine("open a database in memory"))?;
-    run(&mut fresh, &LOG, Path::new(":memory:"))?;
+    run(&mut fresh, &LOG[..applied.clamp(1, LOG.len())], Path::new(":memory:"))?;
     schema(&fresh)
 }
 

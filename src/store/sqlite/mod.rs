@@ -23,6 +23,7 @@ use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, RecentAppends, Sizes, Store, StoreError,
     Task, TaskGuard, Views, WalCheckpoints,
 };
+use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use crate::domain::event::Erased;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
@@ -135,6 +136,16 @@ impl Store for SqliteStore {
 
     fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {
         self.log.add_erased(erased)
+    }
+
+    fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError> {
+        self.log.write("cannot seal", |appender, _| {
+            self::log::seals::add(appender.connection(), records)
+        })
+    }
+
+    fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError> {
+        self.log.reader().with_connection(|log| self::log::seals::read(log, query))
     }
 
     fn set_path_prefixes(&self, prefixes: Vec<String>) {

@@ -49,6 +49,9 @@ fn set_gauges(state: &AdminState) {
     }
     set_verification(state);
     set_nodes(state);
+    if let Some(sealing) = &state.sealing {
+        sealing.measure();
+    }
     if let Some(checks) = &state.checks {
         let seconds = |at: Timestamp| at.micros() as f64 / 1e6;
         state.metrics.backup_at.set(checks.last_backup().map_or(0.0, seconds));

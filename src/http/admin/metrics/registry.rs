@@ -11,6 +11,7 @@ use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics;
+use crate::seal::metrics::SealMetrics;
 use crate::subaccounts::metrics::SubaccountMetrics;
 use crate::version;
 
@@ -52,8 +53,9 @@ impl MetricsRegistry {
         subaccounts: &SubaccountMetrics,
         forwarding: &ForwardMetrics,
         access: Option<&AccessLogMetrics>,
+        seals: Option<&SealMetrics>,
     ) -> Self {
-        Self::registered(receiving, projection, reconciling, subaccounts, forwarding, access)
+        Self::registered(receiving, projection, reconciling, subaccounts, forwarding, access, seals)
             .expect("each has a name of its own")
     }
 
@@ -64,6 +66,7 @@ impl MetricsRegistry {
         subaccounts: &SubaccountMetrics,
         forwarding: &ForwardMetrics,
         access: Option<&AccessLogMetrics>,
+        seals: Option<&SealMetrics>,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.metrics.register(&registry)?;
@@ -72,6 +75,7 @@ impl MetricsRegistry {
         subaccounts.register(&registry)?;
         forwarding.register(&registry)?;
         access.map_or(Ok(()), |access| access.register(&registry))?;
+        seals.map_or(Ok(()), |seals| seals.register(&registry))?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.metrics();
         registry.register(Box::new(writer.queued.clone()))?;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::{Failure, engine};
-use crate::store::postgres::migrate::LOG_SQL;
+use crate::store::postgres::migrate;
 use crate::store::{Damage, StoreError};
 
 /// The tables that triggers guard, apart from the partitions of `events`.
-const GUARDED: [&str; 4] = ["events", "envelopes", "erased", "log_head"];
+const GUARDED: [&str; 5] = ["events", "envelopes", "erased", "log_head", "seal_records"];
 
 /// What a partition has as well: triggers on TRUNCATE are not inherited.
 const OF_EACH_PARTITION: [&str; 3] =
@@ -31,11 +31,17 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "read the triggers of the log";
     let triggers = triggers(connection).map_err(engine(act))?;
     let partitions = partitions(connection).map_err(engine(act))?;
-    let mut damages: Vec<Damage> = expected(&partitions)
-        .filter(|(table, name, definition)| !is_intact(&triggers, table, name, definition))
+    let sql = migrate::log_sql(connection).map_err(engine(act))?;
+    let bodies = bodies(&sql);
+    let mut damages: Vec<Damage> = expected(&sql, &partitions)
+        .filter(|(table, name, definition)| {
+            let found =
+                triggers.iter().find(|found| found.table == *table && found.name == *name);
+            !found.is_some_and(|found| found.is_intact(definition, &bodies))
+        })
         .map(|(table, name, _)| Damage::GuardMissing { name: format!("trigger {name} on {table}") })
         .collect();
-    let known: Vec<_> = expected(&partitions).map(|(table, name, _)| (table, name)).collect();
+    let known: Vec<_> = expected(&sql, &partitions).map(|(table, name, _)| (table, name)).collect();
     let foreign = triggers
         .iter()
         .filter(|trigger| !known.contains(&(trigger.table.as_str(), trigger.name.as_str())));
@@ -49,8 +55,11 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
 }
 
 /// Table, name and definition of each trigger that has to exist.
-fn expected(partitions: &[String]) -> impl Iterator<Item = (&str, &str, String)> {
-    let statements = LOG_SQL.split(';').filter_map(|statement| {
+fn expected<'a>(
+    sql: &'a str,
+    partitions: &'a [String],
+) -> impl Iterator<Item = (&'a str, &'a str, String)> {
+    let statements = sql.split(';').filter_map(|statement| {
         let statement = &statement[statement.find("CREATE TRIGGER")?..];
         let words: Vec<_> = statement.split_whitespace().collect();
         let on = words.iter().position(|word| *word == "ON")?;
@@ -60,7 +69,7 @@ fn expected(partitions: &[String]) -> impl Iterator<Item = (&str, &str, String)>
     let inherited: Vec<_> =
         of_tables.iter().filter(|(_, name, _)| OF_EACH_PARTITION.contains(name)).cloned().collect();
     let of_partitions = partitions.iter().flat_map(move |partition| {
-        let of_partition = |(_, name, definition): &(&str, &'static str, String)| {
+        let of_partition = |(_, name, definition): &(&str, &'a str, String)| {
             (
                 partition.as_str(),
                 *name,
@@ -72,20 +81,18 @@ fn expected(partitions: &[String]) -> impl Iterator<Item = (&str, &str, String)>
     of_tables.into_iter().chain(of_partitions)
 }
 
-fn is_intact(triggers: &[Trigger], table: &str, name: &str, definition: &str) -> bool {
-    let found = triggers.iter().find(|trigger| trigger.table == table && trigger.name == name);
-    found.is_some_and(|trigger| {
-        trigger.enabled == "A"
-            && trigger.definition == definition
-            && bodies().get(trigger.function.as_str()) == Some(&trigger.body.as_str())
-    })
+impl Trigger {
+    fn is_intact(&self, definition: &str, bodies: &HashMap<&str, &str>) -> bool {
+        self.enabled == "A"
+            && self.definition == definition
+            && bodies.get(self.function.as_str()) == Some(&self.body.as_str())
+    }
 }
 
 /// The bodies of the functions that the migrations create, by name.
-fn bodies() -> HashMap<&'static str, &'static str> {
-    LOG_SQL
-        .split("CREATE FUNCTION ")
-        .skip(1)
+fn bodies(sql: &str) -> HashMap<&str, &str> {
+    let functions = sql.split("CREATE FUNCTION ").skip(1);
+    functions
         .filter_map(|function| {
             let (name, rest) = function.split_once('(')?;
             Some((name, rest.split("$$").nth(1)?))

@@ -4,3 +4,4 @@ pub mod append;
 pub mod check;
 pub mod log_tables;
 pub mod read;
+pub mod seals;

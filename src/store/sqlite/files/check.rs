@@ -27,7 +27,7 @@ pub fn everything(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
 
 /// Compares the log's schema, triggers included, with the one that the migrations create.
 pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
-    let expected = migrate::schema_of_log()?;
+    let expected = migrate::schema_of_log(connection)?;
     let actual = migrate::schema(connection)?;
     let missing = expected.iter().filter(|object| !actual.contains(object));
     let is_foreign = |object: &&(String, String, String)| {

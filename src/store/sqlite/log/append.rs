@@ -54,6 +54,11 @@ impl Appender {
         self.last
     }
 
+    /// The connection, for what is kept with the log and is no event.
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// The last event when the connection was opened.
     pub fn base(&self) -> Last {
         self.base

@@ -12,8 +12,10 @@ use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
 
 use crate::domain::Position;
 use crate::store::StoreError;
+use crate::store::seals::{SealQuery, SealRecordKind};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
+use crate::store::sqlite::log::seals;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::query_value;
 
@@ -61,6 +63,7 @@ pub fn log(
         }
     }
     copy_erased(&source, &target, head).map_err(engine("copy the erased events"))?;
+    copy_seals(&source, &mut target, head)?;
     Ok(head)
 }
 
@@ -98,6 +101,20 @@ fn copy_erased(source: &Connection, target: &Connection, head: Position) -> rusq
     }
     drop((insert, erase));
     transaction.commit()
+}
+
+/// Copies what seals say about the events up to the head.
+fn copy_seals(
+    source: &Connection,
+    target: &mut Connection,
+    head: Position,
+) -> Result<(), StoreError> {
+    for kind in SealRecordKind::ALL {
+        let records = seals::read(source, &SealQuery::of_sizes(kind, 0..=head))?;
+        let records: Vec<_> = records.into_iter().map(|found| found.record).collect();
+        seals::add(target, &records)?;
+    }
+    Ok(())
 }
 
 fn copy_ledger_id(source: &Connection, target: &Connection) -> rusqlite::Result<()> {

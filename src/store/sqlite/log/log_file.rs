@@ -347,7 +347,7 @@ impl Log {
 
     /// Runs an operation on the connection for writing. An error closes the appender: the kernel may have marked pages clean that never reached
     /// the disk, and later commits must not build on them.
-    fn write<T>(
+    pub fn write<T>(
         &self,
         act: &'static str,
         write: impl FnOnce(&mut Appender, &mut Watch) -> Result<T, StoreError>,

@@ -6,3 +6,4 @@ pub mod log_file;
 pub mod missing;
 mod opening;
 pub mod read;
+pub mod seals;

@@ -1,0 +1,108 @@
+//! Settings of seals.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::setting::Setting;
+use super::{SEAL_EVERY, SEAL_FILE, SEAL_KEY_FILE, SEAL_ORIGIN, Settings, credential};
+use crate::domain::time::duration;
+use crate::seal::attest::Attesting;
+use crate::seal::note::key::{KeyType, PrivateKey, PublicKey, is_name};
+use crate::seal::sealer::Sealer;
+use crate::seal::witness::Witness;
+use crate::seal::worker::Sealing;
+
+/// One `[[seal.witnesses]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessEntry {
+    /// Its public key, `NAME+ID+BASE64`.
+    pub key: String,
+    /// What `/add-checkpoint` is appended to.
+    pub url: String,
+}
+
+impl Settings {
+    /// Everything needed to seal and to have others attest of it, with the key as it is in its file now.
+    pub fn sealing(&self) -> Result<Sealing> {
+        let sealer = match self.seal_key()? {
+            Some(key) => Some(Sealer { key, prefix: self.seal_prefix()?, file: self.seal_file() }),
+            None => None,
+        };
+        Ok(Sealing { sealer, attesting: Attesting { witnesses: self.witnesses()? } })
+    }
+
+    /// How often a server seals on its own; `None` if it does not.
+    pub fn seal_every(&self) -> Result<Option<Duration>> {
+        let (name, value) = self.text(&SEAL_EVERY);
+        if value == "off" {
+            return Ok(None);
+        }
+        duration::parse(&value).ok().map(Some).ok_or_else(|| {
+            anyhow!("{name}: `{value}` is neither off nor a time from 1s on, such as 1h")
+        })
+    }
+
+    /// The file with the private key; `None` if none is configured.
+    pub fn seal_key_file(&self) -> Option<PathBuf> {
+        self.seal_path(&SEAL_KEY_FILE)
+    }
+
+    /// The file to which seals are appended; `None` if none is configured.
+    pub fn seal_file(&self) -> Option<PathBuf> {
+        self.seal_path(&SEAL_FILE)
+    }
+
+    /// What origins begin with.
+    pub fn seal_prefix(&self) -> Result<String> {
+        let (name, prefix) = self.text(&SEAL_ORIGIN);
+        match is_name(&prefix) && !prefix.ends_with('/') {
+            true => Ok(prefix),
+            false => bail!(
+                "{name}: `{}` is not a name without blanks and plus signs, such as ledger.example.com",
+                prefix.escape_debug()
+            ),
+        }
+    }
+
+    /// The configured witnesses.
+    pub fn witnesses(&self) -> Result<Vec<Witness>> {
+        self.file.witnesses.iter().map(witness).collect()
+    }
+
+    fn seal_key(&self) -> Result<Option<PrivateKey>> {
+        let Some(path) = self.seal_key_file() else { return Ok(None) };
+        let name = self.given_text(&SEAL_KEY_FILE).map_or(SEAL_KEY_FILE.key, |(name, _)| name);
+        let secret = credential::read_file(name, &path)?;
+        let key = PrivateKey::parse(secret.expose_secret())
+            .with_context(|| format!("{name}: {}", path.display()))?;
+        Ok(Some(key))
+    }
+
+    fn seal_path(&self, setting: &Setting) -> Option<PathBuf> {
+        let (name, path) = self.given_text(setting)?;
+        let in_file = name == setting.key;
+        Some(if in_file { self.file.path(Path::new(&path)) } else { path.into() })
+    }
+}
+
+fn witness(entry: &WitnessEntry) -> Result<Witness> {
+    let shown = || entry.key.escape_debug().take(80).collect::<String>();
+    let key = PublicKey::parse(&entry.key)
+        .with_context(|| format!("[[seal.witnesses]]: the key `{}`", shown()))?;
+    if key.kind() != KeyType::Cosignature {
+        bail!("[[seal.witnesses]]: the key `{key}` signs notes; that of a witness has the type 4");
+    }
+    let url = entry.url.trim_end_matches('/');
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        bail!(
+            "[[seal.witnesses]]: the URL `{}` is not a URL of HTTP, such as https://witness.example.com",
+            entry.url.escape_debug()
+        );
+    }
+    Ok(Witness { key, url: url.to_owned() })
+}
