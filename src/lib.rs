@@ -10,7 +10,7 @@
 //! streams them out, `forward` sends events to other applications, `backup` copies the log; `quarantine` keeps rejected requests and
 //! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
 //! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
-//! `seal` signs how many events there are and what their root is;
+//! `seal` signs how many events there are and what their root is, and `evidence` makes and checks proofs of one message;
 //! `subaccounts` fetches accounts and their tokens; `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `version` knows what was built, `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
 
@@ -28,6 +28,8 @@ pub mod projection;
 pub mod wire;
 
 pub mod seal;
+
+pub mod evidence;
 
 pub mod report;
 

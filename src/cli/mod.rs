@@ -10,6 +10,7 @@ mod copy;
 mod demo;
 mod doctor;
 mod events;
+mod evidence;
 mod export;
 mod feedback;
 mod forward;
@@ -91,6 +92,8 @@ enum Command {
     Restore(restore::Args),
     /// Copy the log into another ledger, such as from SQLite to PostgreSQL, and verify the copy
     Copy(copy::Args),
+    /// Make a file with which others can check one message without this ledger, or check one
+    Evidence(evidence::Args),
     /// Seal the ledger: sign how many events it has and what their root is, and show or check seals
     Seal(seal::Args),
     /// Send signed callbacks to a URL, with the faults of real traffic
@@ -169,6 +172,7 @@ impl Cli {
         }
         let command = match self.command {
             Command::Seal(args) if args.is_offline() => return seal::run_offline(args),
+            Command::Evidence(args) if args.is_offline() => return evidence::run_offline(args),
             command => command,
         };
         let settings = Settings::load(config, flags)?;
@@ -187,6 +191,7 @@ impl Cli {
             Command::Report(args) => report::run(args, &settings),
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
+            Command::Evidence(args) => evidence::run(args, &settings),
             Command::Seal(args) => seal::run(args, &settings),
             Command::Copy(args) => copy::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),

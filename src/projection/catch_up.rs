@@ -106,7 +106,9 @@ fn step(
     };
     let messages = join(store, views, prepared.buffers.messages.take())?;
     let logged_errors = std::mem::take(&mut prepared.buffers.logged_errors);
-    let batch = Batch { from: from.position, to, messages, tree_nodes, logged_errors };
+    let silent_events = std::mem::take(&mut prepared.buffers.silent_events);
+    let batch =
+        Batch { from: from.position, to, messages, tree_nodes, logged_errors, silent_events };
     views.project(&batch)?;
     Ok(batch)
 }

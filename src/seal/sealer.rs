@@ -8,7 +8,7 @@ use super::note::Note;
 use super::note::key::{KeyError, PrivateKey};
 use super::note::statement::Statement;
 use super::notes_file;
-use super::stored::{self, StoredError, StoredSeal, last_seal, seals};
+use super::stored::{self, StoredError, StoredSeal, last_seal, public_keys, seals};
 use crate::domain::hash::hex;
 use crate::domain::{Position, Timestamp};
 use crate::projection::ProjectionError;
@@ -178,12 +178,17 @@ impl Sealer {
         let mut note: Note = statement.to_note();
         self.key.sign(&mut note);
         let sealed_at = Timestamp::from(OffsetDateTime::now_utc());
-        store.add_seal_records(&[NewSealRecord {
-            kind: SealRecordKind::Seal,
+        let record = |kind, text: String| NewSealRecord {
+            kind,
             size: statement.size,
             recorded_at: sealed_at,
-            content: note.to_string().into_bytes(),
-        }])?;
+            content: text.into_bytes(),
+        };
+        let key = self.key.public().to_string();
+        let is_new = !public_keys(store, &statement.origin)?.contains(&key);
+        let mut records = vec![record(SealRecordKind::Seal, note.to_string())];
+        records.extend(is_new.then(|| record(SealRecordKind::Key, key)));
+        store.add_seal_records(&records)?;
         tracing::info!(
             size = statement.size,
             root = statement.root_in_hex(),

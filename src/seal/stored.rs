@@ -153,6 +153,20 @@ pub fn key_changes(store: &dyn Store, origin: &str) -> Result<Vec<Note>, StoredE
     Ok(changes)
 }
 
+/// The public keys that have signed seals of an origin, as texts.
+pub fn public_keys(store: &dyn Store, origin: &str) -> Result<Vec<String>, StoredError> {
+    let found = store.seal_records(&SealQuery::all(SealRecordKind::Key))?;
+    let mut keys = Vec::new();
+    for found in found {
+        let text = str::from_utf8(&found.record.content).map_err(|error| broken(&found, error))?;
+        let key = PublicKey::parse(text).map_err(|error| broken(&found, error))?;
+        if key.name() == origin {
+            keys.push(key.to_string());
+        }
+    }
+    Ok(keys)
+}
+
 /// The id that origins have: that of the ledger, or of the last branch of it.
 pub fn origin_id(store: &dyn Store) -> Result<Uuid, StoredError> {
     let branch = store.seal_records(&SealQuery::last(SealRecordKind::Branch))?.pop();

@@ -67,6 +67,25 @@ pub struct Batch {
     /// The errors that Twilio has logged, in order of position. Those that the views have already are not
     /// counted again.
     pub logged_errors: Vec<LoggedError>,
+    /// The events that name a message and report nothing of it, in order of position.
+    pub silent_events: Vec<SilentEvent>,
+}
+
+/// An event that names a message and reports nothing of it, or did so before it was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SilentEvent {
+    /// The first 63 bits of the hash of account and message, which two messages may have in common.
+    pub message: u64,
+    /// The position of the event.
+    pub position: Position,
+}
+
+impl SilentEvent {
+    /// The beginning of a message's hash.
+    pub fn key(message: &Hash) -> u64 {
+        let first = message.first_chunk().expect("a hash has more than eight bytes");
+        u64::from_be_bytes(*first) >> 1
+    }
 }
 
 /// One message that a step touched.

@@ -43,7 +43,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
-pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage};
+pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage, SilentEvent};
 pub use checked::{Checked, Damage};
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
@@ -299,6 +299,15 @@ pub trait Views: Send + Sync {
     /// The errors that Twilio has logged about webhook requests, by error code and URL, the last first, and the
     /// checkpoint.
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError>;
+
+    /// At most `limit` events after one that name a message and report nothing of it, by the hash of the message and
+    /// by position, up to a hash.
+    fn silent_events(
+        &self,
+        after: SilentEvent,
+        last_message: u64,
+        limit: usize,
+    ) -> Result<Vec<SilentEvent>, StoreError>;
 
     /// The stored nodes of the tree with this level and these indexes; see [`NODE_LEVELS`]. Those that do
     /// not exist are left out.

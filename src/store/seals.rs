@@ -17,14 +17,22 @@ pub enum SealRecordKind {
     Timestamp,
     /// A change of the key: its note.
     KeyChange,
+    /// A public key that has signed a seal.
+    Key,
     /// The id that the origin of seals has from this size on, because the log was restored from a backup.
     Branch,
 }
 
 impl SealRecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Seal, Self::Cosignature, Self::Timestamp, Self::KeyChange, Self::Branch];
+    pub const ALL: [Self; 6] = [
+        Self::Seal,
+        Self::Cosignature,
+        Self::Timestamp,
+        Self::KeyChange,
+        Self::Key,
+        Self::Branch,
+    ];
 
     /// Its name in the table.
     pub fn name(self) -> &'static str {
@@ -33,6 +41,7 @@ impl SealRecordKind {
             Self::Cosignature => "cosignature",
             Self::Timestamp => "timestamp",
             Self::KeyChange => "key-change",
+            Self::Key => "key",
             Self::Branch => "branch",
         }
     }

@@ -3,10 +3,10 @@
 
 CREATE TABLE seal_records(
   number bigint PRIMARY KEY,       -- 1, 2, 3, … without gaps
-  kind text NOT NULL,              -- seal, cosignature, timestamp, key-change or branch
+  kind text NOT NULL,              -- seal, cosignature, timestamp, key-change, key or branch
   size bigint NOT NULL,            -- the number of events that it is about
   recorded_at bigint NOT NULL,     -- microseconds since 1970, UTC
-  content bytea NOT NULL           -- a note; of a cosignature its line, of a timestamp its token
+  content bytea NOT NULL           -- a note, the line of a cosignature, a token, a key or an id
 );
 CREATE INDEX seal_records_by_kind ON seal_records(kind, size);
 

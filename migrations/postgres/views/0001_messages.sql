@@ -84,6 +84,13 @@ CREATE TABLE VIEWS.logged_errors(
   PRIMARY KEY (code, url)
 );
 
+-- Events that name a message and report nothing of it, as erased ones do: they are not in its history.
+CREATE TABLE VIEWS.silent_events(
+  message bigint NOT NULL,         -- the first 63 bits of the hash of account and message
+  position bigint NOT NULL,
+  PRIMARY KEY (message, position)
+);
+
 -- The hashes of their ids. Twilio sends an event again if it got no answer.
 CREATE TABLE VIEWS.logged_error_ids(
   id bigint PRIMARY KEY

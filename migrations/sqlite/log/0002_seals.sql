@@ -3,10 +3,10 @@
 
 CREATE TABLE seal_records(
   number INTEGER PRIMARY KEY,      -- 1, 2, 3, … without gaps
-  kind TEXT NOT NULL,              -- seal, cosignature, timestamp, key-change or branch
+  kind TEXT NOT NULL,              -- seal, cosignature, timestamp, key-change, key or branch
   size INTEGER NOT NULL,           -- the number of events that it is about
   recorded_at INTEGER NOT NULL,    -- microseconds since 1970, UTC
-  content BLOB NOT NULL            -- a note; of a cosignature its line, of a timestamp its token
+  content BLOB NOT NULL            -- a note, the line of a cosignature, a token, a key or an id
 );
 CREATE INDEX seal_records_by_kind ON seal_records(kind, size);
 

@@ -103,6 +103,13 @@ CREATE TABLE logged_errors(
   PRIMARY KEY (code, url)
 ) WITHOUT ROWID;
 
+-- Events that name a message and report nothing of it, as erased ones do: they are not in its history.
+CREATE TABLE silent_events(
+  message INTEGER NOT NULL,        -- the first 63 bits of the hash of account and message
+  position INTEGER NOT NULL,
+  PRIMARY KEY (message, position)
+) WITHOUT ROWID;
+
 -- The hashes of their ids. Twilio sends an event again if it got no answer.
 CREATE TABLE logged_error_ids(
   id INTEGER PRIMARY KEY

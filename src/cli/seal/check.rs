@@ -3,19 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use base64::Engine;
-use serde::Deserialize;
+use anyhow::Result;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
-use super::{parse_key, read_seal};
+use super::{parse_key, read_proof, read_seal};
 use crate::cli::common::terminal;
 use crate::cli::common::text::number;
-use crate::domain::hash::Hash;
 use crate::domain::tree::proof::proves_consistency;
 use crate::seal::note::Note;
-use crate::seal::note::key::STRICT_BASE64;
 use crate::seal::note::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 
@@ -38,12 +34,6 @@ pub struct Args {
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// The members of a proof; the others only say what the seals say.
-#[derive(Deserialize)]
-struct Proof {
-    proof: Vec<String>,
 }
 
 /// Checks the signatures, and that the later log begins with the earlier one.
@@ -110,15 +100,4 @@ fn unsigned(
         }
         Ok(_) => None,
     }
-}
-
-fn read_proof(path: &Path) -> Result<Vec<Hash>> {
-    let of_file = || format!("{} is not a proof as `seal consistency` prints it", path.display());
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let Proof { proof } = serde_json::from_slice(&bytes).with_context(of_file)?;
-    let hash = |text: &String| -> Result<Hash> {
-        let bytes = STRICT_BASE64.decode(text).with_context(of_file)?;
-        bytes.try_into().map_err(|_| anyhow::anyhow!("{}: a hash has 32 bytes", of_file()))
-    };
-    proof.iter().map(hash).collect()
 }

@@ -10,11 +10,14 @@ mod show;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
+use serde::Deserialize;
 
 use super::{Outcome, UsageError};
 use crate::config::Settings;
+use crate::domain::hash::Hash;
 use crate::seal::note::Note;
-use crate::seal::note::key::PublicKey;
+use crate::seal::note::key::{PublicKey, STRICT_BASE64};
 use crate::seal::note::statement::Statement;
 
 /// The arguments of `seal`.
@@ -88,4 +91,22 @@ pub fn parse_key(text: &str) -> Result<PublicKey, UsageError> {
         false => text.escape_debug().take(120).collect(),
     };
     PublicKey::parse(text).map_err(|error| UsageError(format!("--key: `{}`: {error}", shown(text))))
+}
+
+/// The members of a proof; the others only say what the seals say.
+#[derive(Deserialize)]
+struct Proof {
+    proof: Vec<String>,
+}
+
+/// The hashes of a proof in a file.
+pub fn read_proof(path: &Path) -> Result<Vec<Hash>> {
+    let of_file = || format!("{} is not a proof as `seal consistency` prints it", path.display());
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let Proof { proof } = serde_json::from_slice(&bytes).with_context(of_file)?;
+    let hash = |text: &String| -> Result<Hash> {
+        let bytes = STRICT_BASE64.decode(text).with_context(of_file)?;
+        bytes.try_into().map_err(|_| anyhow::anyhow!("{}: a hash has 32 bytes", of_file()))
+    };
+    proof.iter().map(hash).collect()
 }

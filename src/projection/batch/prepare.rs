@@ -13,7 +13,7 @@ use crate::domain::logged_error::LoggedError;
 use crate::domain::message::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
-use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};
+use crate::store::{Checkpoint, MessageChange, SilentEvent, Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::json::error_log;
 
@@ -50,6 +50,8 @@ pub struct BatchBuffers {
     pub messages: BatchMessages,
     /// The errors that Twilio has logged.
     pub logged_errors: Vec<LoggedError>,
+    /// The events that name a message and report nothing of it.
+    pub silent_events: Vec<SilentEvent>,
 }
 
 impl BatchBuffers {
@@ -150,10 +152,10 @@ impl Preparing<'_> {
             Sids { account_sid: account_sid.as_deref(), message_sid: message_sid.as_deref() };
         let digest = self.digester.digest(event, sids);
         batch.record_simulated(event.position, simulated);
-        if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
+        if let (Some(message_sid), Some(reported)) = (&message_sid, reported) {
             let begin = || Lifecycle::new(self.rule, event.received_at);
             let lifecycle =
-                batch.buffers.messages.entry(account_sid.as_deref(), &message_sid, begin);
+                batch.buffers.messages.entry(account_sid.as_deref(), message_sid, begin);
             let arrival = Incoming {
                 position: event.position,
                 received_at: event.received_at,
@@ -164,6 +166,12 @@ impl Preparing<'_> {
             lifecycle.apply(arrival, &mut by_content)?;
         } else {
             batch.buffers.logged_errors.extend(error_log::logged_error(event));
+            let message = event.erased.map_or_else(|| self.digester.message(sids), |it| it.message);
+            let (message, position) = (SilentEvent::key(&message), event.position);
+            batch
+                .buffers
+                .silent_events
+                .extend((message != 0).then_some(SilentEvent { message, position }));
         }
         batch.buffers.digests.push(digest);
         batch.last = Some(id);

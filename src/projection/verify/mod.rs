@@ -8,6 +8,7 @@ mod findings;
 mod log;
 mod logged_errors;
 mod rollups;
+mod silent_events;
 pub mod tree;
 mod walk;
 
@@ -170,6 +171,7 @@ fn compare_projection(
     let Some(checkpoint) = compared else { return Ok(None) };
     rollups::compare(store, store.views(), &*fresh, findings)?;
     logged_errors::compare(store, store.views(), &*fresh, findings)?;
+    silent_events::compare(store.views(), &*fresh, findings)?;
     let looked_up = check_lookup(store.views(), &*fresh, findings);
     findings.of_views(looked_up)?;
     Ok(Some((checkpoint, digest(&*fresh)?)))

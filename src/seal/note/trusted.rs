@@ -52,6 +52,17 @@ impl TrustedKeys {
         Ok(())
     }
 
+    /// Whether a key is one of these.
+    pub fn has(&self, key: &PublicKey) -> bool {
+        self.0.contains(key)
+    }
+
+    /// These and further keys.
+    pub fn and(mut self, further: Vec<PublicKey>) -> Self {
+        self.0.extend(further);
+        self
+    }
+
     /// The keys that have signed a seal, which has this statement.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const FORWARD: [(&str, &str); 1] =
     [("V1__targets", include_str!("../../../migrations/sqlite/forward/0001_targets.sql"))];
 
 /// The tables of the views.
-pub const VIEW_TABLES: [&str; 9] = [
+pub const VIEW_TABLES: [&str; 10] = [
     "checkpoint",
     "tree_nodes",
     "accounts",
@@ -42,6 +42,7 @@ pub const VIEW_TABLES: [&str; 9] = [
     "rollups",
     "logged_errors",
     "logged_error_ids",
+    "silent_events",
 ];
 
 /// The indexes that their queries name.

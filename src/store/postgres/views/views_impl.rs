@@ -15,8 +15,10 @@ use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::list::list;
 use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::check;
-use crate::store::postgres::views::tables::{Tables, logged_errors, rollups, tag_index, write};
-use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
+use crate::store::postgres::views::tables::{
+    Tables, logged_errors, rollups, silent_events, tag_index, write,
+};
+use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views};
 
 /// Begins a transaction that writes. No standby can have the views without their events: those are earlier in
 /// the same stream.
@@ -176,6 +178,17 @@ impl<V: Transactions> Views for InTables<V> {
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
         self.read("read the errors that Twilio has logged", &mut |tables| {
             Ok((tables.checkpoint()?, logged_errors::read(*tables)?))
+        })
+    }
+
+    fn silent_events(
+        &self,
+        after: SilentEvent,
+        last_message: u64,
+        limit: usize,
+    ) -> Result<Vec<SilentEvent>, StoreError> {
+        self.read("read events that report nothing", &mut |tables| {
+            silent_events::read(*tables, after, last_message, limit)
         })
     }
 

@@ -19,8 +19,10 @@ use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
 use crate::store::sqlite::views::tables::list::ListedTables;
-use crate::store::sqlite::views::tables::{Tables, logged_errors, rollups, tag_index, write};
-use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
+use crate::store::sqlite::views::tables::{
+    Tables, logged_errors, rollups, silent_events, tag_index, write,
+};
+use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views};
 
 /// How the tables of one set of views are read and written.
 pub trait Transactions: Send + Sync {
@@ -174,6 +176,17 @@ impl<V: Transactions> Views for V {
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
         self.read("read the errors that Twilio has logged", |tables| {
             Ok((tables.checkpoint()?, logged_errors::read(*tables)?))
+        })
+    }
+
+    fn silent_events(
+        &self,
+        after: SilentEvent,
+        last_message: u64,
+        limit: usize,
+    ) -> Result<Vec<SilentEvent>, StoreError> {
+        self.read("read events that report nothing", |tables| {
+            silent_events::read(*tables, after, last_message, limit)
         })
     }
 

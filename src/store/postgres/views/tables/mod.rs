@@ -6,6 +6,7 @@ pub mod message_row;
 pub mod message_writer;
 pub mod read;
 pub mod rollups;
+pub mod silent_events;
 pub mod tag_index;
 pub mod write;
 

@@ -8,7 +8,7 @@ use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::tables::Tables;
 use crate::store::postgres::views::tables::message_writer::MessageWriter;
 use crate::store::postgres::views::tables::tag_index::TagWriter;
-use crate::store::postgres::views::tables::{logged_errors, rollups};
+use crate::store::postgres::views::tables::{logged_errors, rollups, silent_events};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.
@@ -17,6 +17,7 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> Result<(), Failure> {
     rollups::move_messages(tables, &batch.messages)?;
     put_tree_nodes(tables, &batch.tree_nodes)?;
     logged_errors::count(tables, &batch.logged_errors)?;
+    silent_events::add(tables, &batch.silent_events)?;
     checkpoint(tables, &batch.to)
 }
 

@@ -6,6 +6,7 @@ pub mod message_row;
 pub mod read;
 pub mod rollups;
 pub mod sid_table;
+pub mod silent_events;
 pub mod tag_index;
 pub mod write;
 

@@ -9,7 +9,7 @@ use crate::store::codec::tag_index;
 use crate::store::sqlite::views::tables::Tables;
 use crate::store::sqlite::views::tables::message_row::MessageWriter;
 use crate::store::sqlite::views::tables::tag_index::TagWriter;
-use crate::store::sqlite::views::tables::{logged_errors, rollups};
+use crate::store::sqlite::views::tables::{logged_errors, rollups, silent_events};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.
@@ -18,6 +18,7 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
     rollups::move_messages(tables, &batch.messages)?;
     put_tree_nodes(tables, &batch.tree_nodes)?;
     logged_errors::count(tables, &batch.logged_errors)?;
+    silent_events::add(tables, &batch.silent_events)?;
     checkpoint(tables, &batch.to)
 }
 
