@@ -1,0 +1,3 @@
+//! Seals: statements about the log that others can check.
+
+pub mod timestamp;
