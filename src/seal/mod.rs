@@ -12,5 +12,6 @@ pub mod note;
 pub mod notes_file;
 pub mod sealer;
 pub mod stored;
+pub mod timestamp;
 pub mod witness;
 pub mod worker;

@@ -23,6 +23,7 @@ mod reconcile;
 mod reliability;
 mod report;
 mod running;
+mod seal;
 mod send;
 mod shape;
 mod starting;

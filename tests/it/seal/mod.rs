@@ -1,0 +1,3 @@
+//! Seals, and what others attest about them.
+
+mod timestamps;
