@@ -1,5 +1,7 @@
 //! `export`: current messages or received events, in one file.
 
+mod tree;
+
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,10 @@ pub struct Args {
     /// What to export
     #[arg(value_enum)]
     what: What,
+
+    /// The folder for the tree; the other exports are one file, which --output names
+    #[arg(value_name = "FOLDER", required_if_eq("what", "tree"))]
+    folder: Option<PathBuf>,
 
     #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
     format: ExportFormat,
@@ -73,6 +79,8 @@ enum What {
     Messages,
     /// Every event of the log, as it was received
     Events,
+    /// The hashes of all events up to the last seal, which name nobody, as tiles (C2SP tlog-tiles)
+    Tree,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -98,6 +106,15 @@ struct Export {
 
 /// Writes the export to the file given, or to stdout.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    match (args.what, &args.folder) {
+        (What::Tree, Some(folder)) if args.output.is_none() => return tree::run(folder, settings),
+        (What::Tree, _) => return Err(UsageError("export tree takes a FOLDER, not --output".to_owned()).into()),
+        (_, None) => {}
+        (_, Some(folder)) => {
+            let text = format!("`{}`: only `export tree` takes a folder; name a file with --output", folder.display());
+            return Err(UsageError(text).into());
+        }
+    }
     args.output.as_deref().map_or(Ok(()), refuse_names_of_stdout)?;
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
@@ -224,6 +241,7 @@ impl Args {
 
     fn selection(&self, settings: &Settings) -> Result<Selection> {
         match (self.what, &self.message_sid) {
+            (What::Tree, _) => unreachable!("it is exported as tiles"),
             (What::Messages, None) => Ok(Selection::Messages(self.filters.messages(settings)?)),
             (What::Messages, Some(_)) => {
                 Err(UsageError("--message-sid: use audit for one message".to_owned()).into())

@@ -8,11 +8,16 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::setting::Setting;
-use super::{SEAL_EVERY, SEAL_FILE, SEAL_KEY_FILE, SEAL_ORIGIN, Settings, credential};
+use super::{
+    SEAL_EVERY, SEAL_FILE, SEAL_KEY_FILE, SEAL_ORIGIN, SEAL_TIMESTAMP_CERTIFICATES, SEAL_TIMESTAMP_URL,
+    Settings, credential,
+};
 use crate::domain::time::duration;
 use crate::seal::attest::Attesting;
+use crate::seal::authority::TimestampAuthority;
 use crate::seal::note::key::{KeyType, PrivateKey, PublicKey, is_name};
 use crate::seal::sealer::Sealer;
+use crate::seal::timestamp::AuthorityCertificates;
 use crate::seal::witness::Witness;
 use crate::seal::worker::Sealing;
 
@@ -33,7 +38,9 @@ impl Settings {
             Some(key) => Some(Sealer { key, prefix: self.seal_prefix()?, file: self.seal_file() }),
             None => None,
         };
-        Ok(Sealing { sealer, attesting: Attesting { witnesses: self.witnesses()? } })
+        let attesting =
+            Attesting { witnesses: self.witnesses()?, authority: self.timestamp_authority()? };
+        Ok(Sealing { sealer, attesting })
     }
 
     /// How often a server seals on its own; `None` if it does not.
@@ -74,6 +81,39 @@ impl Settings {
         self.file.witnesses.iter().map(witness).collect()
     }
 
+    /// The file with the certificates of the timestamp authority; `None` if none is configured.
+    pub fn timestamp_certificates_file(&self) -> Option<PathBuf> {
+        self.seal_path(&SEAL_TIMESTAMP_CERTIFICATES)
+    }
+
+    /// The timestamp authority. Its answers can only be verified by its certificates, so both are needed.
+    pub fn timestamp_authority(&self) -> Result<Option<TimestampAuthority>> {
+        let url = self.given_text(&SEAL_TIMESTAMP_URL);
+        let (url, path) = match (url, self.timestamp_certificates_file()) {
+            (None, None) => return Ok(None),
+            (Some((_, url)), Some(path)) => (url, path),
+            (Some((name, _)), None) => {
+                bail!("{name} is set, but not {}", SEAL_TIMESTAMP_CERTIFICATES.key)
+            }
+            (None, Some(_)) => bail!(
+                "{} is set, but not {}",
+                SEAL_TIMESTAMP_CERTIFICATES.key,
+                SEAL_TIMESTAMP_URL.key
+            ),
+        };
+        if !is_http(&url) {
+            bail!(
+                "{}: `{}` is not a URL of HTTP, such as https://timestamp.example.com/tsr",
+                SEAL_TIMESTAMP_URL.key,
+                url.escape_debug()
+            );
+        }
+        let of_file = || format!("{}: {}", SEAL_TIMESTAMP_CERTIFICATES.key, path.display());
+        let pem = std::fs::read(&path).with_context(of_file)?;
+        let certificates = AuthorityCertificates::from_pem(&pem).with_context(of_file)?;
+        Ok(Some(TimestampAuthority { url, certificates }))
+    }
+
     fn seal_key(&self) -> Result<Option<PrivateKey>> {
         let Some(path) = self.seal_key_file() else { return Ok(None) };
         let name = self.given_text(&SEAL_KEY_FILE).map_or(SEAL_KEY_FILE.key, |(name, _)| name);
@@ -98,11 +138,15 @@ fn witness(entry: &WitnessEntry) -> Result<Witness> {
         bail!("[[seal.witnesses]]: the key `{key}` signs notes; that of a witness has the type 4");
     }
     let url = entry.url.trim_end_matches('/');
-    if !url.starts_with("https://") && !url.starts_with("http://") {
+    if !is_http(url) {
         bail!(
             "[[seal.witnesses]]: the URL `{}` is not a URL of HTTP, such as https://witness.example.com",
             entry.url.escape_debug()
         );
     }
     Ok(Witness { key, url: url.to_owned() })
+}
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }

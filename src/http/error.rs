@@ -10,6 +10,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::send_problem::SendProblem;
+use crate::projection::ProjectionError;
+use crate::seal::stored::StoredError;
 use crate::domain::{AccountSid, Position};
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
@@ -105,6 +107,8 @@ pub enum Problem {
     /// Sending failed, or its result is not known.
     Send(SendProblem),
     Store(StoreError),
+    /// Something of the ledger could not be read; what is wrong.
+    Failed(String),
     Internal,
 }
 
@@ -153,6 +157,24 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Problem::Store(error)
+    }
+}
+
+impl From<StoredError> for Problem {
+    fn from(error: StoredError) -> Self {
+        match error {
+            StoredError::Store(error) => Problem::Store(error),
+            error => Problem::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<ProjectionError> for Problem {
+    fn from(error: ProjectionError) -> Self {
+        match error {
+            ProjectionError::Store(error) => Problem::Store(error),
+            error => Problem::Failed(error.to_string()),
+        }
     }
 }
 
@@ -265,6 +287,7 @@ impl fmt::Display for Problem {
                 write!(f, "{limit} readers follow the log already, and there are no more")
             }
             Problem::Store(error) => error.fmt(f),
+            Problem::Failed(detail) => f.write_str(detail),
             Problem::Internal => f.write_str("the request could not be carried out"),
         }
     }
@@ -311,7 +334,7 @@ impl ResponseError for Problem {
             Problem::TooManyAttempts { .. }
             | Problem::TooManyLookups { .. }
             | Problem::TooManyJobs(_) => StatusCode::TOO_MANY_REQUESTS,
-            Problem::Store(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Problem::Store(_) | Problem::Failed(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

@@ -1,8 +1,10 @@
-//! Asks others to attest of a seal: witnesses, one after another.
+//! Asks others to attest of a seal: a timestamp authority, and witnesses, one after another.
 
+use super::authority::{AuthorityError, TimestampAuthority};
+use super::client;
 use super::metrics::SealMetrics;
 use super::stored::StoredSeal;
-use super::witness::{Outcome, Witness, WitnessClient, WitnessError};
+use super::witness::{Outcome, Witness, WitnessError};
 use crate::store::Store;
 
 /// Who is asked.
@@ -10,31 +12,44 @@ use crate::store::Store;
 pub struct Attesting {
     /// The witnesses.
     pub witnesses: Vec<Witness>,
+    /// The timestamp authority, if there is one.
+    pub authority: Option<TimestampAuthority>,
 }
 
 impl Attesting {
     /// Asks everybody. What fails is logged and counted, and tried again with the next seal.
     pub fn ask_all(&self, store: &dyn Store, seal: &StoredSeal, metrics: &SealMetrics) {
-        if self.witnesses.is_empty() {
+        if self.witnesses.is_empty() && self.authority.is_none() {
             return;
         }
-        let client = match WitnessClient::new() {
-            Ok(client) => client,
-            Err(error) => return tracing::warn!(%error, "no witness can be asked"),
+        let http = match client::new() {
+            Ok(http) => http,
+            Err(error) => return tracing::warn!(%error, "nobody can be asked to attest"),
         };
-        for witness in &self.witnesses {
-            let cosigned = client.cosign(store, seal, witness);
-            let outcome = cosigned.as_ref().map_or_else(WitnessError::outcome, |()| Outcome::Cosigned);
-            metrics.count_cosignature(witness.key.name(), outcome.name());
-            match cosigned {
-                Ok(()) => tracing::info!(
-                    witness = witness.key.name(),
-                    size = seal.statement.size,
-                    "cosigned"
-                ),
+        let size = seal.statement.size;
+        if let Some(authority) = &self.authority {
+            let attested = authority.attest(&http, store, seal);
+            metrics.count_timestamp(attested.as_ref().map_or_else(AuthorityError::outcome, |()| "attested"));
+            match attested {
+                Ok(()) => tracing::info!(authority = authority.url, size, "timestamped"),
                 Err(error) => tracing::warn!(
-                    witness = witness.key.name(),
-                    size = seal.statement.size,
+                    authority = authority.url,
+                    size,
+                    %error,
+                    "there is no timestamp; the next seal asks for one again"
+                ),
+            }
+        }
+        for witness in &self.witnesses {
+            let (name, cosigned) = (witness.key.name(), witness.cosign(&http, store, seal));
+            let outcome =
+                cosigned.as_ref().map_or_else(WitnessError::outcome, |()| Outcome::Cosigned);
+            metrics.count_cosignature(name, outcome.name());
+            match cosigned {
+                Ok(()) => tracing::info!(witness = name, size, "cosigned"),
+                Err(error) => tracing::warn!(
+                    witness = name,
+                    size,
                     %error,
                     "a witness has not cosigned; it is asked again with the next seal"
                 ),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::note::key::STRICT_BASE64;
 use super::note::statement::Statement;
 use super::stored::AttestedSeal;
+use super::timestamp::{self, Attested};
 use crate::domain::hash::{Hash, hex};
 
 /// A seal, with what others have attested of it.
@@ -74,8 +75,21 @@ impl SealJson {
                 .into_iter()
                 .map(|witness| WitnessJson { name: witness.name, at: witness.at.to_string() })
                 .collect(),
-            timestamps: Vec::new(),
+            timestamps: seal.timestamps.iter().filter_map(|token| TimestampJson::new(token)).collect(),
         }
+    }
+}
+
+impl TimestampJson {
+    /// What a stored token says; it was verified before it was stored.
+    fn new(token: &[u8]) -> Option<Self> {
+        timestamp::unchecked(token).ok().map(Self::from)
+    }
+}
+
+impl From<Attested> for TimestampJson {
+    fn from(attested: Attested) -> Self {
+        Self { authority: attested.authority, at: attested.at.to_string() }
     }
 }
 

@@ -6,12 +6,15 @@
 //! what others attest: [`witness`].
 
 pub mod attest;
+pub mod authority;
+mod client;
 pub mod json;
 pub mod metrics;
 pub mod note;
 pub mod notes_file;
 pub mod sealer;
 pub mod stored;
+pub mod tiles;
 pub mod timestamp;
 pub mod witness;
 pub mod worker;

@@ -2,13 +2,12 @@
 //! sizes and roots, and nothing of the events.
 
 use std::io::Read;
-use std::time::Duration;
 
 use base64::Engine;
 use reqwest::blocking::{Client, Response};
-use reqwest::redirect::Policy;
 use time::OffsetDateTime;
 
+use super::client::with_causes;
 use super::note::cosignature::cosigned_by;
 use super::note::key::{PublicKey, STRICT_BASE64};
 use super::note::{Note, SignatureLine};
@@ -19,9 +18,6 @@ use crate::projection::ProjectionError;
 use crate::projection::proofs::consistency_proof;
 use crate::store::seals::{NewSealRecord, SealRecordKind};
 use crate::store::{Store, StoreError};
-
-/// How long a witness may take: nobody waits for it, and it is asked again with the next seal.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum bytes of an answer: a witness may sign with several keys, in some hundred bytes each.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
@@ -113,43 +109,26 @@ impl From<StoreError> for WitnessError {
     }
 }
 
-/// Asks witnesses. It must be created and dropped outside of asynchronous code.
-#[derive(Clone)]
-pub struct WitnessClient(Client);
-
-impl WitnessClient {
-    /// A client that follows no redirects: a witness is known by its URL.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        // The second call in a process finds the first one's.
-        let _already = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("delivery-ledger/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .build();
-        Ok(Self(client?))
-    }
-
-    /// Asks a witness to cosign a seal, and records its signature.
+impl Witness {
+    /// Asks for a signature of a seal, and records it.
     pub fn cosign(
         &self,
+        http: &Client,
         store: &dyn Store,
         seal: &StoredSeal,
-        witness: &Witness,
     ) -> Result<(), WitnessError> {
         let size = seal.statement.size;
-        let from = last_cosigned(store, &witness.key)?.min(size);
-        let mut answer = self.post(store, seal, witness, from)?;
+        let from = last_cosigned(store, &self.key)?.min(size);
+        let mut answer = self.post(http, store, seal, from)?;
         if answer.0 == 409 {
             // It knows better what it has signed than our records, as after a restore.
             let known: Option<Position> = answer.1.trim_end().parse().ok();
             let known = known.filter(|known| *known <= size && *known != from);
             let conflict = || WitnessError::Conflict(beginning(&answer.1));
-            answer = self.post(store, seal, witness, known.ok_or_else(conflict)?)?;
+            answer = self.post(http, store, seal, known.ok_or_else(conflict)?)?;
         }
         match answer {
-            (200, lines) => record(store, seal, witness, &lines),
+            (200, lines) => record(store, seal, self, &lines),
             (409, text) => Err(WitnessError::Conflict(beginning(&text))),
             (status, text) => Err(WitnessError::Refused { status, text: beginning(&text) }),
         }
@@ -157,14 +136,14 @@ impl WitnessClient {
 
     fn post(
         &self,
+        http: &Client,
         store: &dyn Store,
         seal: &StoredSeal,
-        witness: &Witness,
         from: Position,
     ) -> Result<(u16, String), WitnessError> {
         let proof = consistency_proof(store, from, seal.statement.size)?;
-        let url = format!("{}/add-checkpoint", witness.url.trim_end_matches('/'));
-        let sent = self.0.post(url).body(request_body(from, &proof, &seal.note)).send();
+        let url = format!("{}/add-checkpoint", self.url);
+        let sent = http.post(url).body(request_body(from, &proof, &seal.note)).send();
         let answer = sent.map_err(|error| WitnessError::NoAnswer(with_causes(&error)))?;
         let status = answer.status().as_u16();
         Ok((status, text_of(answer)?))
@@ -210,17 +189,6 @@ fn record(
 
 fn beginning(text: &str) -> String {
     text.trim().escape_debug().take(120).collect()
-}
-
-/// An error with its causes: the outermost says only that a request failed.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod cli;
 mod docs;
 mod doctor;
 mod event_streams;
+mod evidence;
 mod files;
 mod forwarding;
 mod import;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use crate::evidence::bundle::BUNDLE_BYTES_MAX;
 use crate::evidence::check::{Checked, Finding, OtherSeal, Trust, check};
 use crate::evidence::page::page;
 use crate::seal::note::key::{KeyType, PublicKey};
+use crate::seal::timestamp::AuthorityCertificates;
 use crate::text::printable;
 use crate::wire::explanation;
 use crate::wire::status_name::status_name;
@@ -40,6 +41,10 @@ pub struct Args {
     /// How many of the witnesses have to have cosigned [default: all]
     #[arg(long, value_name = "N", requires = "witness")]
     quorum: Option<usize>,
+
+    /// The certificates of a timestamp authority as PEM, its own first and the root last; may be given several times
+    #[arg(long, value_name = "FILE")]
+    tsa: Vec<PathBuf>,
 
     /// A seal that was kept elsewhere, which this one has to fit to
     #[arg(long, value_name = "FILE")]
@@ -121,8 +126,15 @@ fn trust(args: &Args) -> Result<Trust> {
             Some(OtherSeal { note, statement, proof })
         }
     };
+    let authorities = args.tsa.iter().map(|path| authority(path)).collect::<Result<_>>()?;
     let (quorum, entries) = (args.quorum, args.entries.clone());
-    Ok(Trust { keys, witnesses, quorum, other_seal, entries })
+    Ok(Trust { keys, witnesses, quorum, authorities, other_seal, entries })
+}
+
+fn authority(path: &Path) -> Result<AuthorityCertificates> {
+    let of_file = || format!("--tsa: {}", path.display());
+    let pem = std::fs::read(path).with_context(of_file)?;
+    AuthorityCertificates::from_pem(&pem).with_context(of_file)
 }
 
 fn for_people(checked: &Checked) -> Styled {

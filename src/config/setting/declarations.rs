@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 39] = [
+pub static SETTINGS: [&Setting; 41] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -39,6 +39,8 @@ pub static SETTINGS: [&Setting; 39] = [
     &SEAL_EVERY,
     &SEAL_ORIGIN,
     &SEAL_FILE,
+    &SEAL_TIMESTAMP_URL,
+    &SEAL_TIMESTAMP_CERTIFICATES,
     &SEAL_WITNESSES,
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
@@ -277,6 +279,25 @@ pub static SEAL_FILE: Setting = Setting::new("seal.file", Text)
         let path = settings.seal_file();
         Ok(path.map_or("none".to_owned(), |path| path.display().to_string()))
     });
+
+pub static SEAL_TIMESTAMP_URL: Setting = Setting::new("seal.timestamp_url", Text)
+    .variable("DELIVERY_LEDGER_SEAL_TIMESTAMP_URL")
+    .about("The URL of a timestamp authority (RFC 3161), which attests when a seal existed")
+    .example("https://timestamp.example.com/tsr")
+    .shown(|settings| {
+        let authority = settings.timestamp_authority()?;
+        Ok(authority.map_or("none".to_owned(), |authority| authority.url))
+    });
+
+pub static SEAL_TIMESTAMP_CERTIFICATES: Setting =
+    Setting::new("seal.timestamp_certificates", Text)
+        .variable("DELIVERY_LEDGER_SEAL_TIMESTAMP_CERTIFICATES")
+        .about("The file with its certificates, as PEM: its own first, and the root last")
+        .example("timestamp-authority.pem")
+        .shown(|settings| {
+            let path = settings.timestamp_certificates_file();
+            Ok(path.map_or("none".to_owned(), |path| path.display().to_string()))
+        });
 
 pub static SEAL_WITNESSES: Setting = Setting::new("seal.witnesses", Special)
     .about("The witnesses that cosign seals")

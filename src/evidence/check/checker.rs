@@ -12,13 +12,14 @@ use super::{Checked, Trust};
 use crate::domain::digest::{Digester, Sids};
 use crate::domain::hash::Hash;
 use crate::domain::tree::proof::proves_inclusion;
-use crate::evidence::bundle::{self, Bundle, BundleError, BundleEvent};
-use crate::seal::json::WitnessJson;
+use crate::evidence::bundle::{self, Bundle, BundleError, BundleEvent, Timestamp};
+use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::Note;
 use crate::seal::note::cosignature::cosigned_by;
 use crate::seal::note::key::{PublicKey, STRICT_BASE64};
 use crate::seal::note::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
+use crate::seal::timestamp::verify;
 
 /// Checks the text of a bundle.
 pub fn check(text: &[u8], trust: &Trust) -> Checked {
@@ -54,12 +55,14 @@ pub fn check(text: &[u8], trust: &Trust) -> Checked {
 fn check_bundle(bundle: &Bundle, trust: &Trust, mut findings: Findings) -> Checked {
     let hints = check_hints(bundle, &mut findings);
     let seal = read_seal(bundle, &mut findings);
-    let (mut sealed_by, mut witnesses, mut complete) = (Vec::new(), Vec::new(), None);
+    let (mut sealed_by, mut witnesses, mut timestamps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut complete = None;
     if let Some((note, statement)) = &seal {
         let mut keys = TrustedKeys::new(trust.keys.clone());
         follow_changes(bundle, &statement.origin, &hints, &mut keys, &mut findings);
         sealed_by = check_signatures(note, statement, &keys, &mut findings);
         witnesses = check_witnesses(note, trust, &mut findings);
+        timestamps = check_timestamps(bundle, note, trust, &mut findings);
         check_other_seal(statement, &keys, trust.other_seal.as_ref(), &mut findings);
         check_proofs(bundle, statement, &mut findings);
     }
@@ -78,7 +81,7 @@ fn check_bundle(bundle: &Bundle, trust: &Trust, mut findings: Findings) -> Check
         erased: bundle.events.iter().filter(|event| event.event.erased.is_some()).count(),
         sealed_by,
         witnesses,
-        timestamps: Vec::new(),
+        timestamps,
         timestamps_given: bundle.timestamps.len(),
         complete,
         folded,
@@ -163,6 +166,34 @@ fn check_witnesses(note: &Note, trust: &Trust, findings: &mut Findings) -> Vec<W
         findings.add(FindingKind::WitnessMissing, detail);
     }
     found
+}
+
+/// With certificates of an authority, a timestamp by it has to be there. Those of others cannot be checked.
+fn check_timestamps(
+    bundle: &Bundle,
+    note: &Note,
+    trust: &Trust,
+    findings: &mut Findings,
+) -> Vec<TimestampJson> {
+    let tokens = bundle.timestamps.iter().filter_map(|timestamp| match timestamp {
+        Timestamp::Rfc3161(token) => Some(token),
+        Timestamp::OpenTimestamps(_) => None,
+    });
+    let mut attested = Vec::new();
+    for authority in &trust.authorities {
+        let verified = tokens.clone().map(|token| verify(token, note.text.as_bytes(), None, authority));
+        let (valid, invalid): (Vec<_>, Vec<_>) = verified.partition(Result::is_ok);
+        if valid.is_empty() {
+            let reason = invalid.into_iter().find_map(Result::err);
+            let detail = match reason {
+                Some(reason) => format!("no timestamp by the given authority is valid: {reason}"),
+                None => "the bundle has no timestamp of RFC 3161".to_owned(),
+            };
+            findings.add(FindingKind::BadTimestamp, detail);
+        }
+        attested.extend(valid.into_iter().flatten().map(TimestampJson::from));
+    }
+    attested
 }
 
 /// Every event has to be in the tree that was sealed.

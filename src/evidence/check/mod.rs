@@ -18,6 +18,7 @@ use crate::projection::fold::Folded;
 use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::key::PublicKey;
 use crate::seal::note::{Note, statement::Statement};
+use crate::seal::timestamp::AuthorityCertificates;
 
 /// What the reader of a bundle trusts, and what has to be there as well.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ pub struct Trust {
     pub witnesses: Vec<PublicKey>,
     /// How many of the witnesses have to have cosigned; all, if it is `None`.
     pub quorum: Option<usize>,
+    /// Timestamp authorities, of each of which a timestamp has to be there.
+    pub authorities: Vec<AuthorityCertificates>,
     /// A seal that was kept elsewhere.
     pub other_seal: Option<OtherSeal>,
     /// All entries of the log: a file of them, or a folder that `export tree` has written.

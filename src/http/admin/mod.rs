@@ -12,9 +12,11 @@ pub mod nodes;
 pub mod openapi;
 pub mod quarantine;
 pub mod reports;
+pub mod seals;
 mod routes;
 pub mod state;
 pub mod targets;
+mod tree;
 
 use std::io;
 use std::net::TcpListener;

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::messages::send_request::SendProblemDetails;
-use super::messages::{feedback, find, list, message, send_message};
-use super::{checks, events, exports, health, jobs, metrics, quarantine, reports, targets};
+use super::messages::{evidence, feedback, find, list, message, send_message};
+use super::{checks, events, exports, health, jobs, metrics, quarantine, reports, seals, targets, tree};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 use crate::wire::filter::CountryCode;
@@ -30,6 +30,13 @@ use crate::wire::written_time::ZoneName;
         send_message::send,
         feedback::report,
         find::find,
+        evidence::evidence,
+        seals::list,
+        seals::latest,
+        seals::one,
+        seals::consistency,
+        tree::checkpoint,
+        tree::tile,
         events::page,
         events::one,
         events::body,
@@ -50,6 +57,7 @@ use crate::wire::written_time::ZoneName;
     tags(
         (name = "messages", description = "Messages and their timelines"),
         (name = "events", description = "The log"),
+        (name = "evidence", description = "What others can check without this ledger"),
         (name = "reports", description = "Delivery figures"),
         (name = "exports", description = "Messages and events as files"),
         (name = "jobs", description = "Exports that are kept, verifications and dry runs"),

@@ -3,9 +3,10 @@
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
-use super::messages::{feedback, find, list, message, send_message};
+use super::messages::{evidence, feedback, find, list, message, send_message};
 use super::{
-    checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports, targets,
+    checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports, seals,
+    targets, tree,
 };
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
@@ -23,6 +24,13 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(post("/v1/messages/{sid}/feedback", feedback::report))
+        .service(get("/v1/messages/{sid}/evidence", evidence::evidence))
+        .service(get("/v1/seals", seals::list))
+        .service(get("/v1/seals/latest", seals::latest))
+        .service(get("/v1/seals/{size}", seals::one))
+        .service(get("/v1/seals/{to}/consistency", seals::consistency))
+        .service(get("/v1/tree/checkpoint", tree::checkpoint))
+        .service(get("/v1/tree/tile/{path:.*}", tree::tile))
         .service(get("/v1/checks", checks::checks))
         .service(get("/v1/targets", targets::targets))
         .service(post("/v1/quarantine/recheck", quarantine::recheck))

@@ -9,6 +9,7 @@ use delivery_ledger::domain::event::Erased;
 use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
+use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
 use delivery_ledger::store::{
     Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard, Views,
 };
@@ -158,6 +159,14 @@ impl Store for TooBusy {
         events: &[RecordedEvent],
     ) -> Result<Position, StoreError> {
         self.0.append_copies(after, events)
+    }
+
+    fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError> {
+        self.0.add_seal_records(records)
+    }
+
+    fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError> {
+        self.0.seal_records(query)
     }
 
     fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
+use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
 use delivery_ledger::store::head::Head;
 use delivery_ledger::store::nodes::Lead;
 use delivery_ledger::store::{
@@ -134,6 +135,14 @@ impl Store for Stumbling {
         events: &[RecordedEvent],
     ) -> Result<Position, StoreError> {
         self.inner.append_copies(after, events)
+    }
+
+    fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError> {
+        self.inner.add_seal_records(records)
+    }
+
+    fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError> {
+        self.inner.seal_records(query)
     }
 
     fn add_erased(&self, erased: &[(Position, Erased)]) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ mod forward;
 mod log;
 mod postgres;
 mod quarantine;
+mod seals;
 mod sqlite;
 mod tasks;
 mod views;
@@ -15,7 +16,7 @@ use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
 
 use crate::support::postgres::PostgresDatabase;
-use views::{generation, list, logged_errors};
+use views::{generation, list, logged_errors, silent_events};
 
 /// The result of a check without findings.
 const SOUND: Checked = Checked { damages: Vec::new(), finished: true };
@@ -166,6 +167,13 @@ on_every_engine! {
     list::a_list_has_exactly_the_messages_of_its_filter
     logged_errors::each_logged_error_counts_once_by_code_and_url
     logged_errors::logged_errors_of_many_urls_are_counted_together
+
+    silent_events::silent_events_are_found_by_message_and_in_pages
+
+    seals::records_are_read_back_by_kind_and_size
+    seals::a_seal_is_of_events_in_the_log_and_of_no_fewer_than_an_earlier_one
+    seals::records_are_added_all_or_none
+    seals::a_process_beside_another_adds_records_that_both_see
 
     tasks::a_task_has_one_holder_at_a_time
     tasks::different_tasks_run_beside_each_other

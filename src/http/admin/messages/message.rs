@@ -170,7 +170,7 @@ fn question(
 }
 
 /// The account; `None` if the text is empty, which stands for no account.
-fn account(written: &str, state: &AdminState) -> Result<Option<AccountSid>, Problem> {
+pub fn account(written: &str, state: &AdminState) -> Result<Option<AccountSid>, Problem> {
     let Some(written) = AccountSid::parse(written) else { return Ok(None) };
     Ok(Some(filter::account(&written, &state.account_names())?))
 }

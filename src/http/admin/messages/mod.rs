@@ -1,5 +1,6 @@
 //! Messages: a list of them, one of them, searching by number, sending, and feedback.
 
+pub(super) mod evidence;
 pub(super) mod feedback;
 pub mod find;
 pub mod list;

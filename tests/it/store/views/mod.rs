@@ -3,6 +3,7 @@
 pub mod generation;
 pub mod list;
 pub mod logged_errors;
+pub mod silent_events;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -51,7 +52,8 @@ fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
     };
     let messages =
         messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
-    Batch { from, to, messages, tree_nodes: Vec::new(), logged_errors: Vec::new() }
+    let (tree_nodes, logged_errors, silent_events) = (Vec::new(), Vec::new(), Vec::new());
+    Batch { from, to, messages, tree_nodes, logged_errors, silent_events }
 }
 
 /// Projects new messages of these keys, one event each.

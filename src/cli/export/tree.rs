@@ -1,0 +1,61 @@
+//! `export tree`: the tree of the ledger as files that anybody can keep and check (C2SP tlog-tiles).
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::atomic_file::{AtomicFile, OnExisting};
+use crate::cli::Outcome;
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
+use crate::config::Settings;
+use crate::seal::stored::last_seal;
+use crate::seal::tiles::{Tile, WIDTH_MAX};
+use crate::telemetry::eprint_line;
+
+/// The file with the last seal.
+const CHECKPOINT: &str = "checkpoint";
+
+/// Writes the tiles up to the last seal into a folder. Whole tiles that are there already never change, and are left
+/// as they are. The seal is written last, so that the tiles it is about are there.
+pub fn run(folder: &Path, settings: &Settings) -> Result<Outcome> {
+    let store = ledger::up_to_date_by_views_rule(settings)?;
+    let Some(seal) = last_seal(&*store)? else {
+        bail!("nothing was sealed yet, and the tree is exported up to a seal; `seal` makes one");
+    };
+    let size = seal.statement.size;
+    let bar = progress::over_events(size, "export");
+    let mut written = 0;
+    for tile in Tile::all(size) {
+        let path = folder.join(tile.path());
+        if tile.width == WIDTH_MAX && path.exists() {
+            continue;
+        }
+        let Some(bytes) = tile.read(&*store)? else {
+            bail!("the views lack a hash of {}; run `replay`", tile.path());
+        };
+        write(&path, &bytes)?;
+        written += 1;
+        bar.set_position((tile.index * WIDTH_MAX).min(size));
+    }
+    bar.finish_and_clear();
+    write(&folder.join(CHECKPOINT), seal.attested(&*store)?.note.to_string().as_bytes())?;
+    eprint_line(format_args!(
+        "{} has the tree of {} events, as sealed; {} files were written",
+        folder.display(),
+        number(size),
+        number(written + 1)
+    ));
+    Ok(Outcome::Done)
+}
+
+fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        let mut file = AtomicFile::create(path, OnExisting::Replace)?;
+        file.write_all(bytes)?;
+        file.finish()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,3 @@
+//! Evidence about one message: bundles, and checking them without a ledger.
+
+mod vectors;
