@@ -7,12 +7,17 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use time::OffsetDateTime;
+use uuid::Uuid;
+
 use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::hash::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
+use crate::domain::Timestamp;
+use crate::store::seals::{NewSealRecord, SealRecordKind};
 use crate::store::copy::{Vacant, copy_log, refuse_taken};
 use crate::store::forward::fit::fit_to_log;
 use crate::store::inspect::Files;
@@ -91,12 +96,22 @@ fn backup_of_server(
     }
 }
 
+/// Which origin the seals of a restored ledger have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The same as before: the backup has every event that was sealed.
+    Same,
+    /// Another one, because sealed events are lost: a second seal of as many events would contradict the first.
+    New,
+}
+
 /// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
 /// Views that are left there are kept where they fit, and emptied, aloud, where they do not; so are the states
 /// of targets of forwarding.
 pub fn restore(
     from: &Path,
     to: &Database,
+    origin: Origin,
     progress: Progress<'_>,
 ) -> Result<VerifiedCopy, BackupError> {
     if !from.exists() {
@@ -115,6 +130,14 @@ pub fn restore(
         }
     };
     let restored = store::open(to, Access::Write)?;
+    if origin == Origin::New {
+        restored.add_seal_records(&[NewSealRecord {
+            kind: SealRecordKind::Branch,
+            size: copied.head,
+            recorded_at: Timestamp::from(OffsetDateTime::now_utc()),
+            content: Uuid::now_v7().to_string().into_bytes(),
+        }])?;
+    }
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
     reset_if_incompatible(&*restored, built_by)?;
     if let Err(error) = fit_forwarding(&*restored, to) {

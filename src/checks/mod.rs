@@ -17,6 +17,7 @@ mod ledger;
 mod maintenance;
 mod nodes;
 pub mod report;
+mod seals;
 pub mod server;
 
 use std::time::Instant;
@@ -61,7 +62,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 44] = [
+const CHECKS: [Check; 45] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -115,6 +116,7 @@ const CHECKS: [Check; 44] = [
     Check { area: "time", name: "order of arrival", cost: Cost::More, run: clock::order },
     Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },
     Check { area: "records", name: "backup", cost: Cost::More, run: maintenance::backup },
+    Check { area: "records", name: "seals", cost: Cost::More, run: seals::seals },
     Check { area: "records", name: "verification", cost: Cost::More, run: server::verification },
     Check { area: "forwarding", name: "target", cost: Cost::More, run: forwarding::each },
     Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },

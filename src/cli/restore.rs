@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Format, Outcome, backup};
-use crate::backup::restore;
+use crate::backup::{Origin, restore};
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::progress;
 use crate::config::Settings;
@@ -16,6 +16,10 @@ use crate::store::{self, Access, Database};
 pub struct Args {
     /// A file made by `backup`, or the log of a stopped ledger
     file: PathBuf,
+
+    /// Give the seals of the ledger another origin from here on, because the backup lacks events that were sealed
+    #[arg(long)]
+    branch: bool,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -28,7 +32,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let source = Database::Sqlite(args.file.clone());
     let head = store::open(&source, Access::Read).and_then(|source| source.head());
     let bar = progress::over_events(head.unwrap_or(0), "restore");
-    let copied = restore(&args.file, &database, &mut |position| {
+    let origin = if args.branch { Origin::New } else { Origin::Same };
+    let copied = restore(&args.file, &database, origin, &mut |position| {
         bar.set_position(position);
         interrupt.asked()
     });

@@ -2,19 +2,27 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::progress;
+use crate::cli::common::{ledger, progress};
 use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::terminal::{self, palette};
 use crate::cli::common::text::number;
+use crate::cli::seal::read_seal;
 use crate::config::Settings;
 use crate::domain::hash::{Hash, hex};
+use crate::domain::statement::Statement;
+use crate::projection::proofs::consistency_proof;
 use crate::projection::verify::{EXPECTED, Expected, Finding, Pass, Verified, verify};
-use crate::store::{self, Access};
+use crate::seal::json::ConsistencyJson;
+use crate::seal::note::trusted::TrustedKeys;
+use crate::seal::stored::{key_changes, known_keys};
+use crate::seal::worker::NotSealed;
+use crate::store::{self, Access, Store};
 use crate::text::printable;
 
 /// The arguments of `verify`.
@@ -24,6 +32,11 @@ pub struct Args {
     #[arg(long, value_name = "POSITION:HASH")]
     expect: Option<String>,
 
+    /// A file with an earlier seal: check its signature, that the log still begins with what was sealed, and print
+    /// the proof
+    #[arg(long, value_name = "FILE", conflicts_with = "expect")]
+    since: Option<PathBuf>,
+
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -31,7 +44,13 @@ pub struct Args {
 /// Verifies the ledger and prints the findings. Nothing is repaired.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let expected = args.expect.as_deref().map(parse_expected).transpose()?;
-    let store = store::open(&settings.database()?, Access::Read)?;
+    let store = match args.since {
+        // The proof needs the tree up to the head.
+        Some(_) => ledger::up_to_date_by_views_rule(settings)?,
+        None => store::open(&settings.database()?, Access::Read)?,
+    };
+    let since = args.since.as_deref().map(|path| since(path, &*store, settings)).transpose()?;
+    let expected = since.as_ref().map(Since::expected).or(expected);
     // An unreadable head is reported as a finding below.
     let bar = progress::over_events(store.head().unwrap_or(0), "verify");
     let verified = verify(&*store, expected, &mut |step| {
@@ -43,14 +62,62 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| warn_unfinished(what));
+    let proof = since.map(|since| since.proof(&*store, &verified)).transpose()?.flatten();
     let mut out = terminal::stdout();
     match args.format {
-        Format::Table => out.show(&for_people(&verified))?,
-        Format::Json => writeln!(out, "{:#}", as_json(&verified))?,
+        Format::Table => {
+            out.show(&for_people(&verified))?;
+            if let Some(proof) = proof {
+                let since = number(proof["from"].as_u64().unwrap_or_default());
+                writeln!(out, "\nThe log begins with the {since} events that were sealed:\n{proof:#}")?;
+            }
+        }
+        Format::Json => {
+            let mut json = as_json(&verified);
+            if let Some(proof) = proof {
+                json["consistency"] = proof;
+            }
+            writeln!(out, "{json:#}")?;
+        }
     }
     match verified.findings.is_empty() {
         true => Ok(Outcome::Done),
         false => Ok(Outcome::CheckFoundSomething),
+    }
+}
+
+/// An earlier seal of this ledger.
+struct Since(Statement);
+
+/// Reads a seal, which the configured key has to have signed, or one before it.
+fn since(path: &Path, store: &dyn Store, settings: &Settings) -> Result<Since> {
+    let Some(sealer) = settings.sealing()?.sealer else { return Err(NotSealed::NoKey.into()) };
+    let (note, statement) = read_seal(path)?;
+    let (changes, known) =
+        (key_changes(store, &statement.origin)?, known_keys(store, &statement.origin)?);
+    let trusted = TrustedKeys::new(vec![sealer.key.public()]).and_those_before(&changes, &known);
+    match trusted.signers(&note, &statement) {
+        Ok(signers) if signers.is_empty() => {
+            bail!("--since: {}: the configured key has not signed it", path.display())
+        }
+        Ok(_) => Ok(Since(statement)),
+        Err(error) => bail!("--since: {}: {error}", path.display()),
+    }
+}
+
+impl Since {
+    fn expected(&self) -> Expected {
+        Expected { position: self.0.size, hash: self.0.root }
+    }
+
+    /// The proof that the log begins with what was sealed; `None` if it does not.
+    fn proof(&self, store: &dyn Store, verified: &Verified) -> Result<Option<serde_json::Value>> {
+        let Some(root) = verified.hash.filter(|_| verified.findings.is_empty()) else {
+            return Ok(None);
+        };
+        let head = Statement { origin: self.0.origin.clone(), size: verified.head, root };
+        let proof = consistency_proof(store, self.0.size, head.size)?;
+        Ok(Some(serde_json::to_value(ConsistencyJson::new(&self.0, &head, &proof))?))
     }
 }
 

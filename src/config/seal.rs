@@ -15,7 +15,8 @@ use super::{
 use crate::domain::time::duration;
 use crate::seal::attest::Attesting;
 use crate::seal::authority::TimestampAuthority;
-use crate::seal::note::key::{KeyType, PrivateKey, PublicKey, is_name};
+use crate::domain::statement::is_name;
+use crate::seal::note::key::{KeyType, PrivateKey, PublicKey};
 use crate::seal::sealer::Sealer;
 use crate::seal::timestamp::AuthorityCertificates;
 use crate::seal::witness::Witness;

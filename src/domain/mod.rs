@@ -17,6 +17,7 @@ pub mod rollup;
 pub mod rule;
 pub mod sid;
 pub mod similar;
+pub mod statement;
 pub mod status;
 pub mod time;
 pub mod tree;

@@ -16,7 +16,7 @@ use crate::projection::fold::fold;
 use crate::projection::proofs::inclusion_proof;
 use crate::projection::verify::tree::root_at;
 use crate::seal::stored::{
-    AttestedSeal, StoredError, StoredSeal, key_changes, last_seal_up_to, origin_id, public_keys,
+    AttestedSeal, StoredError, StoredSeal, key_changes, last_seal_up_to, known_keys, origin_id,
 };
 use crate::seal::worker::NotSealed;
 use crate::store::{Store, StoreError};
@@ -175,7 +175,7 @@ fn bundle(
         made_by: concat!("delivery-ledger ", env!("CARGO_PKG_VERSION")).to_owned(),
         account_sid: key.account_sid.as_ref().map(ToString::to_string),
         message_sid: key.message_sid.to_string(),
-        keys: public_keys(store, &seal.statement.origin)?,
+        keys: known_keys(store, &seal.statement.origin)?.iter().map(ToString::to_string).collect(),
         key_changes: key_changes(store, &seal.statement.origin)?
             .iter()
             .map(ToString::to_string)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::note::key::STRICT_BASE64;
-use super::note::statement::Statement;
+use crate::domain::statement::Statement;
 use super::stored::AttestedSeal;
 use super::timestamp::{self, Attested};
 use crate::domain::hash::{Hash, hex};

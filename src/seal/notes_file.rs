@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::note::Note;
-use super::note::statement::Statement;
+use crate::domain::statement::Statement;
 
 /// Who may read the file, which names nobody: the owner and the group.
 const MODE: u32 = 0o640;
@@ -20,7 +20,7 @@ pub fn last_statement(path: &Path, origin: &str) -> io::Result<Option<Statement>
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let statements = notes(&text).filter_map(|note| Statement::parse(&note).ok());
+    let statements = notes(&text).filter_map(|note| Statement::parse(&note.text).ok());
     Ok(statements.filter(|statement| statement.origin == origin).last())
 }
 

@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 
 use super::note::Note;
 use super::note::key::{KeyError, PrivateKey};
-use super::note::statement::Statement;
+use crate::domain::statement::Statement;
 use super::notes_file;
-use super::stored::{self, StoredError, StoredSeal, last_seal, public_keys, seals};
+use super::stored::{self, StoredError, StoredSeal, known_keys, last_seal, seals};
 use crate::domain::hash::hex;
 use crate::domain::{Position, Timestamp};
 use crate::projection::ProjectionError;
@@ -80,7 +80,7 @@ impl From<StoreError> for SealError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "seal-differs: {place} has a seal of {size} events with the root {sealed}, and the log {found}; so nothing is \
-     sealed any more. If it was restored from a backup that lacks sealed events, stop the server and run \
+     sealed any more. If it was restored from a backup that lacks sealed events, restore it again with \
      `restore --branch`, which gives its seals another origin"
 )]
 pub struct SealDiffers {
@@ -175,7 +175,7 @@ impl Sealer {
     }
 
     fn sign(&self, store: &dyn Store, statement: &Statement) -> Result<StoredSeal, SealError> {
-        let mut note: Note = statement.to_note();
+        let mut note = Note::of_seal(statement);
         self.key.sign(&mut note);
         let sealed_at = Timestamp::from(OffsetDateTime::now_utc());
         let record = |kind, text: String| NewSealRecord {
@@ -184,10 +184,10 @@ impl Sealer {
             recorded_at: sealed_at,
             content: text.into_bytes(),
         };
-        let key = self.key.public().to_string();
-        let is_new = !public_keys(store, &statement.origin)?.contains(&key);
+        let key = self.key.public();
+        let is_new = !known_keys(store, &statement.origin)?.contains(&key);
         let mut records = vec![record(SealRecordKind::Seal, note.to_string())];
-        records.extend(is_new.then(|| record(SealRecordKind::Key, key)));
+        records.extend(is_new.then(|| record(SealRecordKind::Key, key.to_string())));
         store.add_seal_records(&records)?;
         tracing::info!(
             size = statement.size,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::note::cosignature::Cosignature;
 use super::note::key::PublicKey;
 use super::note::key_change::KeyChange;
-use super::note::statement::Statement;
+use crate::domain::statement::Statement;
 use super::note::{Note, NoteError, SignatureLine};
 use crate::domain::{Position, Timestamp};
 use crate::store::seals::{SealQuery, SealRecord, SealRecordKind};
@@ -65,7 +65,7 @@ fn note(found: &SealRecord) -> Result<Note, StoredError> {
 
 fn seal(found: &SealRecord) -> Result<StoredSeal, StoredError> {
     let note = note(found)?;
-    let statement = Statement::parse(&note).map_err(|error| broken(found, error))?;
+    let statement = Statement::parse(&note.text).map_err(|error| broken(found, error))?;
     if statement.size != found.record.size {
         return Err(broken(found, format!("it is of {} events", statement.size)));
     }
@@ -153,15 +153,15 @@ pub fn key_changes(store: &dyn Store, origin: &str) -> Result<Vec<Note>, StoredE
     Ok(changes)
 }
 
-/// The public keys that have signed seals of an origin, as texts.
-pub fn public_keys(store: &dyn Store, origin: &str) -> Result<Vec<String>, StoredError> {
+/// The public keys that have signed seals of an origin.
+pub fn known_keys(store: &dyn Store, origin: &str) -> Result<Vec<PublicKey>, StoredError> {
     let found = store.seal_records(&SealQuery::all(SealRecordKind::Key))?;
     let mut keys = Vec::new();
     for found in found {
         let text = str::from_utf8(&found.record.content).map_err(|error| broken(&found, error))?;
         let key = PublicKey::parse(text).map_err(|error| broken(&found, error))?;
         if key.name() == origin {
-            keys.push(key.to_string());
+            keys.push(key);
         }
     }
     Ok(keys)

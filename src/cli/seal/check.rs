@@ -12,7 +12,7 @@ use crate::cli::common::terminal;
 use crate::cli::common::text::number;
 use crate::domain::tree::proof::proves_consistency;
 use crate::seal::note::Note;
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 
 /// The arguments of `seal check`.

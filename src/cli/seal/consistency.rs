@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::domain::Position;
 use crate::projection::proofs::consistency_proof;
 use crate::seal::json::ConsistencyJson;
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 use crate::seal::stored::seal_of_size;
 use crate::store::Store;
 

@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::domain::hash::Hash;
 use crate::seal::note::Note;
 use crate::seal::note::key::{PublicKey, STRICT_BASE64};
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 
 /// The arguments of `seal`.
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ pub fn read_seal(path: &Path) -> Result<(Note, Statement)> {
     let of_file = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", of_file()))?;
     let note = Note::parse(&text).with_context(of_file)?;
-    let statement = Statement::parse(&note).with_context(of_file)?;
+    let statement = Statement::parse(&note.text).with_context(of_file)?;
     Ok((note, statement))
 }
 

@@ -17,7 +17,7 @@ use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::Note;
 use crate::seal::note::cosignature::cosigned_by;
 use crate::seal::note::key::{PublicKey, STRICT_BASE64};
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 use crate::seal::timestamp::verify;
 
@@ -112,7 +112,7 @@ fn read_seal(bundle: &Bundle, findings: &mut Findings) -> Option<(Note, Statemen
             return None;
         }
     };
-    match Statement::parse(&note) {
+    match Statement::parse(&note.text) {
         Ok(statement) => Some((note, statement)),
         Err(error) => {
             findings.add(FindingKind::BadSeal, format!("the note is no seal: {error}"));

@@ -9,7 +9,7 @@ use super::findings::{FindingKind, Findings};
 use crate::domain::Position;
 use crate::domain::tree::{RightEdge, leaf_hash};
 use crate::evidence::bundle::Bundle;
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 
 /// How many entries a file has, unless it is the last one.
 pub const ENTRIES_PER_TILE: u64 = 256;

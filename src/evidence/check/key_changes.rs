@@ -4,8 +4,7 @@ use super::findings::{FindingKind, Findings};
 use crate::evidence::bundle::Bundle;
 use crate::seal::note::Note;
 use crate::seal::note::key::PublicKey;
-use crate::seal::note::key_change::KeyChange;
-use crate::seal::note::trusted::{NotFollowed, TrustedKeys};
+use crate::seal::note::trusted::{NotFollowed, TrustedKeys, old_keys};
 
 /// Trusts the new keys of changes that a trusted key has signed.
 ///
@@ -40,13 +39,4 @@ pub fn follow_changes(
             None => findings.add(FindingKind::BadKeyChange, NotFollowed::NotByTrusted),
         }
     }
-}
-
-/// The old keys that have signed a change to one of these keys; `None` if it is to another key, or by none.
-fn old_keys(note: &Note, hints: &[PublicKey], to: &TrustedKeys) -> Option<Vec<PublicKey>> {
-    let change = KeyChange::parse(note).ok().filter(|change| to.has(&change.new_key))?;
-    let is_old = |key: &&PublicKey| **key != change.new_key && key.name() == change.origin;
-    let by = |key: &&PublicKey| note.is_signed_by(key) == Ok(true);
-    let old: Vec<_> = hints.iter().filter(is_old).filter(by).cloned().collect();
-    (!old.is_empty()).then_some(old)
 }

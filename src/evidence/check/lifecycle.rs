@@ -6,7 +6,7 @@ use super::findings::{FindingKind, Findings};
 use crate::domain::{AccountSid, ErrorCodes, MessageKey, MessageSid, Position, Rule};
 use crate::evidence::bundle::{Bundle, RULE_VERSION};
 use crate::projection::fold::{Folded, fold};
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 use crate::wire::Message;
 
 /// The members of a lifecycle: what `audit` shows in addition depends on more than the events.

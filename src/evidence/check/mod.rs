@@ -17,7 +17,8 @@ use crate::domain::hash::Hash;
 use crate::projection::fold::Folded;
 use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::key::PublicKey;
-use crate::seal::note::{Note, statement::Statement};
+use crate::domain::statement::Statement;
+use crate::seal::note::Note;
 use crate::seal::timestamp::AuthorityCertificates;
 
 /// What the reader of a bundle trusts, and what has to be there as well.

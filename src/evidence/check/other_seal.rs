@@ -3,7 +3,7 @@
 use super::OtherSeal;
 use super::findings::{FindingKind, Findings};
 use crate::domain::tree::proof::proves_consistency;
-use crate::seal::note::statement::Statement;
+use crate::domain::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 
 /// Of the same size, they must have the same root; otherwise a proof must lead from one to the other.

@@ -45,6 +45,8 @@ pub enum FindingKind {
     UnexpectedHash,
     /// An event lost its content, and no erasure in the log names it.
     ErasedWithoutEvent,
+    /// The log has another root than was sealed, or ends before it.
+    SealDiffers,
 }
 
 impl FindingKind {
@@ -63,6 +65,7 @@ impl FindingKind {
             FindingKind::ProjectionDiffers => "projection-differs",
             FindingKind::UnexpectedHash => "unexpected-hash",
             FindingKind::ErasedWithoutEvent => "erased-without-event",
+            FindingKind::SealDiffers => "seal-differs",
         }
     }
 }

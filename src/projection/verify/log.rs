@@ -1,6 +1,7 @@
 //! Verifies the log alone, in small steps, so that the caller can pause between them.
 
 use super::findings::{Finding, Findings};
+use super::roots::Roots;
 use super::walk::Walk;
 use crate::domain::Position;
 use crate::domain::hash::Hash;
@@ -40,7 +41,9 @@ pub fn verify_log(
     let fitting = checkpoint.filter(|checkpoint| {
         findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
-    let mut walk = Walk::new(fitting.as_ref(), None, PAGE_EVENTS, &mut findings);
+    // What is sealed later is beyond the position up to which the log is read.
+    let roots = Roots::new(store, None, up_to, &mut findings)?;
+    let mut walk = Walk::new(fitting.as_ref(), roots, PAGE_EVENTS, &mut findings);
     match walk.through(store, up_to, &mut findings, &mut |position, _| progress(position)) {
         Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),
         walked => walked?,

@@ -8,6 +8,7 @@ mod findings;
 mod log;
 mod logged_errors;
 mod rollups;
+mod roots;
 mod silent_events;
 pub mod tree;
 mod walk;
@@ -26,6 +27,7 @@ pub use self::expected::{EXPECTED, Expected};
 use self::findings::Findings;
 pub use self::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
+use self::roots::Roots;
 use self::walk::Walk;
 
 /// How many events are read between two reports of progress.
@@ -104,7 +106,8 @@ pub fn verify(
         let checked = tree::check_nodes(views, checkpoint, &mut findings);
         findings.of_views(checked)?;
     }
-    let mut walk = Walk::new(comparable, expected, PAGE_EVENTS, &mut findings);
+    let roots = Roots::new(store, expected, Position::MAX, &mut findings)?;
+    let mut walk = Walk::new(comparable, roots, PAGE_EVENTS, &mut findings);
     let mut in_log = |position, findings: &Findings| {
         progress(Step { pass: Pass::Log, position, findings: findings.found.len() })
     };

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::Expected;
 use super::erasures::Erasures;
 use super::findings::{FindingKind, Findings};
+use super::roots::Roots;
 use crate::domain::digest::Digester;
 use crate::domain::hash::Hash;
 use crate::domain::tree::{Node, RightEdge};
@@ -30,9 +30,7 @@ pub struct Walk {
     blocks: Vec<(u64, Hash)>,
     /// The tree as the views have it; `None` if they are not compared.
     projected: Option<RightEdge>,
-    expected: Option<Expected>,
-    /// Whether the root was compared at the expected position.
-    compared: bool,
+    roots: Roots,
     digester: Digester,
     erasures: Erasures,
     /// Events read between two calls of `progress`.
@@ -43,7 +41,7 @@ impl Walk {
     /// A walk that has read nothing. The log is compared with views that have this checkpoint.
     pub fn new(
         checkpoint: Option<&Checkpoint>,
-        expected: Option<Expected>,
+        roots: Roots,
         page_events: u64,
         findings: &mut Findings,
     ) -> Self {
@@ -56,13 +54,12 @@ impl Walk {
             block: Some(RightEdge::default()),
             blocks: Vec::new(),
             projected: checkpoint.map(|checkpoint| checkpoint.tree.clone()),
-            expected,
-            compared: false,
+            roots,
             digester: Digester::default(),
             erasures: Erasures::default(),
             page_events,
         };
-        walk.check_expected(findings);
+        walk.compare_roots(findings);
         walk
     }
 
@@ -111,15 +108,8 @@ impl Walk {
     /// Adds the findings that are only known at the end.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.erasures.finish(self.at, findings);
-        match self.expected {
-            Some(expected) if expected.position > self.at => {
-                findings.unexpected(expected.position, "the log ends before it");
-            }
-            Some(expected) if !self.compared => {
-                findings.unexpected(expected.position, "the log has no root there");
-            }
-            _ => {}
-        }
+        self.compare_roots(findings);
+        self.roots.finish(findings);
     }
 
     fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
@@ -140,7 +130,7 @@ impl Walk {
             self.complete_block(block.root());
         }
         self.compare_last_block(findings);
-        self.check_expected(findings);
+        self.compare_roots(findings);
     }
 
     /// Passes on to the next block.
@@ -208,14 +198,11 @@ impl Walk {
         }
     }
 
-    fn check_expected(&mut self, findings: &mut Findings) {
-        // The root takes several hashes, so it is computed at this one position only.
-        let here = self.expected.filter(|expected| expected.position == self.at);
-        let Some(expected) = here else { return };
-        let Some(root) = self.root() else { return };
-        self.compared = true;
-        if root != expected.hash {
-            findings.unexpected(expected.position, "the log has another root there");
+    fn compare_roots(&mut self, findings: &mut Findings) {
+        // A root takes several hashes, so it is computed where one is compared.
+        if self.roots.are_due(self.at) {
+            let root = self.root();
+            self.roots.compare(self.at, root, findings);
         }
     }
 }

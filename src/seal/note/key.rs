@@ -8,6 +8,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use crate::domain::hash::hex;
+use crate::domain::statement::is_name;
 
 /// Base64 in which each value has one form only: padded, and without bits that are left over.
 pub const STRICT_BASE64: base64::engine::GeneralPurpose = STANDARD;
@@ -64,11 +65,6 @@ pub enum KeyError {
     /// The point is not on the curve, or of small order.
     #[error("it is not a sound Ed25519 key")]
     Weak,
-}
-
-/// Whether a text can be a key's name: without blanks and plus signs.
-pub fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || letter == '+')
 }
 
 impl PublicKey {

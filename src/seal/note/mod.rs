@@ -3,7 +3,6 @@
 pub mod cosignature;
 pub mod key;
 pub mod key_change;
-pub mod statement;
 pub mod trusted;
 
 use std::fmt;
@@ -11,6 +10,7 @@ use std::fmt;
 use base64::Engine;
 
 use self::key::{PublicKey, STRICT_BASE64};
+use crate::domain::statement::{Statement, is_name};
 
 /// Maximum bytes of a note. A seal with a hundred cosignatures has 15 KB.
 pub const NOTE_BYTES_MAX: usize = 1 << 20;
@@ -69,6 +69,11 @@ pub struct InvalidSignature {
 }
 
 impl Note {
+    /// The note of a seal, without signatures yet.
+    pub fn of_seal(statement: &Statement) -> Self {
+        Self::new(statement.to_string())
+    }
+
     /// A note without signatures yet. The text has to end in a line feed.
     pub fn new(text: String) -> Self {
         Self { text, signatures: Vec::new() }
@@ -140,7 +145,7 @@ impl SignatureLine {
             let (name, base64) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
             let bytes = STRICT_BASE64.decode(base64).ok()?;
             let (id, signature) = bytes.split_first_chunk::<4>()?;
-            let named = key::is_name(name) && !signature.is_empty();
+            let named = is_name(name) && !signature.is_empty();
             named.then(|| (name.to_owned(), u32::from_be_bytes(*id), signature.to_vec()))
         };
         let not_one = || NoteError::NotASignature(line.escape_debug().take(100).collect());

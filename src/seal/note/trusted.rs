@@ -2,7 +2,7 @@
 
 use super::key::{KeyType, PublicKey};
 use super::key_change::{KeyChange, KeyChangeError};
-use super::statement::Statement;
+use crate::domain::statement::Statement;
 use super::{InvalidSignature, Note};
 
 /// Keys that a reader trusts. A key is trusted for the seals of its own name only.
@@ -52,6 +52,18 @@ impl TrustedKeys {
         Ok(())
     }
 
+    /// Trusts as well the old keys of changes, oldest first, that lead to one of these keys: their seals were made
+    /// before. `known` are the old keys.
+    pub fn and_those_before(mut self, changes: &[Note], known: &[PublicKey]) -> Self {
+        for change in changes.iter().rev() {
+            self = match old_keys(change, known, &self) {
+                Some(old) => self.and(old),
+                None => self,
+            };
+        }
+        self
+    }
+
     /// Whether a key is one of these.
     pub fn has(&self, key: &PublicKey) -> bool {
         self.0.contains(key)
@@ -86,4 +98,14 @@ impl TrustedKeys {
     fn of<'a>(&'a self, origin: &'a str) -> impl Iterator<Item = &'a PublicKey> {
         self.0.iter().filter(move |key| key.name() == origin && key.kind() == KeyType::Ed25519)
     }
+}
+
+/// The old keys, of those that are known, that have signed a change to one of these keys; `None` if it is to another
+/// key, or by none.
+pub fn old_keys(change: &Note, known: &[PublicKey], to: &TrustedKeys) -> Option<Vec<PublicKey>> {
+    let parsed = KeyChange::parse(change).ok().filter(|parsed| to.has(&parsed.new_key))?;
+    let is_old = |key: &&PublicKey| **key != parsed.new_key && key.name() == parsed.origin;
+    let by = |key: &&PublicKey| change.is_signed_by(key) == Ok(true);
+    let old: Vec<_> = known.iter().filter(is_old).filter(by).cloned().collect();
+    (!old.is_empty()).then_some(old)
 }

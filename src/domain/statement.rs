@@ -4,10 +4,9 @@
 use std::fmt;
 
 use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
-use super::Note;
-use super::key::{STRICT_BASE64, is_name};
-use crate::domain::hash::{Hash, hex};
+use super::hash::{Hash, hex};
 
 /// What a seal says: this ledger had this many events, with this root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +17,11 @@ pub struct Statement {
     pub size: u64,
     /// The root of their tree.
     pub root: Hash,
+}
+
+/// Whether a text can be an origin, which is also the name of a key: it has neither blanks nor plus signs.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || letter == '+')
 }
 
 /// Why a note is no seal.
@@ -38,13 +42,14 @@ pub enum StatementError {
 }
 
 impl Statement {
-    /// Reads the text of a note.
+    /// Reads the text of a note, whose last line feed is part of it.
     ///
     /// # Errors
     ///
     /// If it is not exactly the three lines of a seal.
-    pub fn parse(note: &Note) -> Result<Self, StatementError> {
-        let [origin, size, root] = note.lines()[..] else {
+    pub fn parse(text: &str) -> Result<Self, StatementError> {
+        let lines: Vec<_> = text.split('\n').collect();
+        let [origin, size, root, ""] = lines[..] else {
             return Err(StatementError::NotThreeLines);
         };
         let shown = |text: &str| text.escape_debug().take(80).collect();
@@ -54,27 +59,20 @@ impl Statement {
         // Only the one form: `+1` and `01` can be parsed, too.
         let parsed = size.parse::<u64>().ok().filter(|number| number.to_string() == size);
         let size = parsed.ok_or_else(|| StatementError::Size(shown(size)))?;
-        let hash = STRICT_BASE64.decode(root).ok().and_then(|bytes| bytes.try_into().ok());
+        let hash = STANDARD.decode(root).ok().and_then(|bytes| bytes.try_into().ok());
         let root = hash.ok_or_else(|| StatementError::Root(shown(root)))?;
         Ok(Self { origin: origin.to_owned(), size, root })
     }
 
-    /// The note of this statement, without signatures.
-    pub fn to_note(&self) -> Note {
-        Note::new(self.to_string())
+    /// The root in hexadecimal digits, as `verify` shows it.
+    pub fn root_in_hex(&self) -> String {
+        hex(&self.root)
     }
 }
 
 /// The three lines.
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n{}\n{}", self.origin, self.size, STRICT_BASE64.encode(self.root))
-    }
-}
-
-impl Statement {
-    /// The root in hexadecimal digits, as `verify` shows it.
-    pub fn root_in_hex(&self) -> String {
-        hex(&self.root)
+        writeln!(f, "{}\n{}\n{}", self.origin, self.size, STANDARD.encode(self.root))
     }
 }
