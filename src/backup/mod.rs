@@ -11,16 +11,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::atomic_file::{AtomicFile, OnExisting};
+use crate::domain::Timestamp;
 use crate::domain::hash::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
-use crate::domain::Timestamp;
-use crate::store::seals::{NewSealRecord, SealRecordKind};
 use crate::store::copy::{Vacant, copy_log, refuse_taken};
 use crate::store::forward::fit::fit_to_log;
 use crate::store::inspect::Files;
+use crate::store::seals::{NewSealRecord, SealRecordKind};
 use crate::store::{self, Access, Database, Store, StoreError};
 
 /// What a copy holds.

@@ -14,10 +14,9 @@ pub mod finding;
 mod forwarding;
 pub mod growth;
 mod ledger;
-mod maintenance;
 mod nodes;
+mod records;
 pub mod report;
-mod seals;
 pub mod server;
 
 use std::time::Instant;
@@ -114,9 +113,14 @@ const CHECKS: [Check; 45] = [
     Check { area: "ledger", name: "replication", cost: Cost::Little, run: nodes::replication },
     Check { area: "time", name: "clock", cost: Cost::Little, run: clock::clock },
     Check { area: "time", name: "order of arrival", cost: Cost::More, run: clock::order },
-    Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },
-    Check { area: "records", name: "backup", cost: Cost::More, run: maintenance::backup },
-    Check { area: "records", name: "seals", cost: Cost::More, run: seals::seals },
+    Check {
+        area: "records",
+        name: "reconcile",
+        cost: Cost::More,
+        run: records::maintenance::reconcile,
+    },
+    Check { area: "records", name: "backup", cost: Cost::More, run: records::maintenance::backup },
+    Check { area: "records", name: "seals", cost: Cost::More, run: records::seals::seals },
     Check { area: "records", name: "verification", cost: Cost::More, run: server::verification },
     Check { area: "forwarding", name: "target", cost: Cost::More, run: forwarding::each },
     Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },

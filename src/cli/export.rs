@@ -108,10 +108,15 @@ struct Export {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     match (args.what, &args.folder) {
         (What::Tree, Some(folder)) if args.output.is_none() => return tree::run(folder, settings),
-        (What::Tree, _) => return Err(UsageError("export tree takes a FOLDER, not --output".to_owned()).into()),
+        (What::Tree, _) => {
+            return Err(UsageError("export tree takes a FOLDER, not --output".to_owned()).into());
+        }
         (_, None) => {}
         (_, Some(folder)) => {
-            let text = format!("`{}`: only `export tree` takes a folder; name a file with --output", folder.display());
+            let text = format!(
+                "`{}`: only `export tree` takes a folder; name a file with --output",
+                folder.display()
+            );
             return Err(UsageError(text).into());
         }
     }

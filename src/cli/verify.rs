@@ -8,10 +8,10 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::{ledger, progress};
 use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::terminal::{self, palette};
 use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
 use crate::cli::seal::read_seal;
 use crate::config::Settings;
 use crate::domain::hash::{Hash, hex};
@@ -69,7 +69,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             out.show(&for_people(&verified))?;
             if let Some(proof) = proof {
                 let since = number(proof["from"].as_u64().unwrap_or_default());
-                writeln!(out, "\nThe log begins with the {since} events that were sealed:\n{proof:#}")?;
+                writeln!(
+                    out,
+                    "\nThe log begins with the {since} events that were sealed:\n{proof:#}"
+                )?;
             }
         }
         Format::Json => {

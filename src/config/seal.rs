@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use super::setting::Setting;
 use super::{
-    SEAL_EVERY, SEAL_FILE, SEAL_KEY_FILE, SEAL_ORIGIN, SEAL_TIMESTAMP_CERTIFICATES, SEAL_TIMESTAMP_URL,
-    Settings, credential,
+    SEAL_EVERY, SEAL_FILE, SEAL_KEY_FILE, SEAL_ORIGIN, SEAL_TIMESTAMP_CERTIFICATES,
+    SEAL_TIMESTAMP_URL, Settings, credential,
 };
+use crate::domain::statement::is_name;
 use crate::domain::time::duration;
 use crate::seal::attest::Attesting;
 use crate::seal::authority::TimestampAuthority;
-use crate::domain::statement::is_name;
 use crate::seal::note::key::{KeyType, PrivateKey, PublicKey};
 use crate::seal::sealer::Sealer;
 use crate::seal::timestamp::AuthorityCertificates;

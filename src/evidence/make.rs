@@ -16,7 +16,7 @@ use crate::projection::fold::fold;
 use crate::projection::proofs::inclusion_proof;
 use crate::projection::verify::tree::root_at;
 use crate::seal::stored::{
-    AttestedSeal, StoredError, StoredSeal, key_changes, last_seal_up_to, known_keys, origin_id,
+    AttestedSeal, StoredError, StoredSeal, key_changes, known_keys, last_seal_up_to, origin_id,
 };
 use crate::seal::worker::NotSealed;
 use crate::store::{Store, StoreError};

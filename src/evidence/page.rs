@@ -80,9 +80,8 @@ pub fn page(checked: &Checked, checked_at: Timestamp) -> String {
         timestamps_given: checked.timestamps_given,
         complete: checked.complete,
         erased: checked.erased,
-        events: folded.map_or_else(Vec::new, |folded| {
-            folded.timeline.iter().map(Event::new).collect()
-        }),
+        events: folded
+            .map_or_else(Vec::new, |folded| folded.timeline.iter().map(Event::new).collect()),
         findings: &checked.findings,
         checked_at,
         version: env!("CARGO_PKG_VERSION"),

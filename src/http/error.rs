@@ -10,10 +10,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::send_problem::SendProblem;
-use crate::projection::ProjectionError;
-use crate::seal::stored::StoredError;
 use crate::domain::{AccountSid, Position};
+use crate::projection::ProjectionError;
 use crate::quarantine::rejection::Rejection;
+use crate::seal::stored::StoredError;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
 use crate::twilio::signature::InvalidReason;
@@ -334,7 +334,9 @@ impl ResponseError for Problem {
             Problem::TooManyAttempts { .. }
             | Problem::TooManyLookups { .. }
             | Problem::TooManyJobs(_) => StatusCode::TOO_MANY_REQUESTS,
-            Problem::Store(_) | Problem::Failed(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Problem::Store(_) | Problem::Failed(_) | Problem::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 

@@ -29,7 +29,9 @@ impl Attesting {
         let size = seal.statement.size;
         if let Some(authority) = &self.authority {
             let attested = authority.attest(&http, store, seal);
-            metrics.count_timestamp(attested.as_ref().map_or_else(AuthorityError::outcome, |()| "attested"));
+            metrics.count_timestamp(
+                attested.as_ref().map_or_else(AuthorityError::outcome, |()| "attested"),
+            );
             match attested {
                 Ok(()) => tracing::info!(authority = authority.url, size, "timestamped"),
                 Err(error) => tracing::warn!(

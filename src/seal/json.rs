@@ -5,10 +5,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::note::key::STRICT_BASE64;
-use crate::domain::statement::Statement;
 use super::stored::AttestedSeal;
 use super::timestamp::{self, Attested};
 use crate::domain::hash::{Hash, hex};
+use crate::domain::statement::Statement;
 
 /// A seal, with what others have attested of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,7 +75,11 @@ impl SealJson {
                 .into_iter()
                 .map(|witness| WitnessJson { name: witness.name, at: witness.at.to_string() })
                 .collect(),
-            timestamps: seal.timestamps.iter().filter_map(|token| TimestampJson::new(token)).collect(),
+            timestamps: seal
+                .timestamps
+                .iter()
+                .filter_map(|token| TimestampJson::new(token))
+                .collect(),
         }
     }
 }

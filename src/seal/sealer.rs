@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use super::note::Note;
 use super::note::key::{KeyError, PrivateKey};
-use crate::domain::statement::Statement;
 use super::notes_file;
 use super::stored::{self, StoredError, StoredSeal, known_keys, last_seal, seals};
 use crate::domain::hash::hex;
+use crate::domain::statement::Statement;
 use crate::domain::{Position, Timestamp};
 use crate::projection::ProjectionError;
 use crate::projection::verify::tree::root_at;
@@ -137,11 +137,7 @@ fn root_up_to(store: &dyn Store, size: Position) -> Result<[u8; 32], SealError> 
 impl Sealer {
     /// Seals the events that the views have read, or the first `size` of them. If the last seal is of as many, it
     /// is returned. The seal is on disk then, and in the file of seals.
-    pub fn seal(
-        &self,
-        store: &dyn Store,
-        size: Option<Position>,
-    ) -> Result<StoredSeal, SealError> {
+    pub fn seal(&self, store: &dyn Store, size: Option<Position>) -> Result<StoredSeal, SealError> {
         let origin = stored::origin(store, &self.prefix)?;
         let public = self.key.public();
         if public.name() != origin {
@@ -164,11 +160,7 @@ impl Sealer {
     }
 
     /// The last seal, if it is of as many events and by the same key.
-    fn existing(
-        &self,
-        store: &dyn Store,
-        size: Position,
-    ) -> Result<Option<StoredSeal>, SealError> {
+    fn existing(&self, store: &dyn Store, size: Position) -> Result<Option<StoredSeal>, SealError> {
         let key = self.key.public();
         let last = last_seal(store)?.filter(|seal| seal.statement.size == size);
         Ok(last.filter(|seal| seal.note.lines_by(&key).next().is_some()))

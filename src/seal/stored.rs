@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::note::cosignature::Cosignature;
 use super::note::key::PublicKey;
 use super::note::key_change::KeyChange;
-use crate::domain::statement::Statement;
 use super::note::{Note, NoteError, SignatureLine};
+use crate::domain::statement::Statement;
 use crate::domain::{Position, Timestamp};
 use crate::store::seals::{SealQuery, SealRecord, SealRecordKind};
 use crate::store::{Store, StoreError};
@@ -120,10 +120,8 @@ fn cosignature_line(found: &SealRecord) -> Result<SignatureLine, StoredError> {
 
 /// The number of events of the last seal that a witness has cosigned, by the records; 0 if there is none.
 pub fn last_cosigned(store: &dyn Store, witness: &PublicKey) -> Result<Position, StoredError> {
-    let newest_first = SealQuery {
-        newest_first: true,
-        ..SealQuery::all(SealRecordKind::Cosignature)
-    };
+    let newest_first =
+        SealQuery { newest_first: true, ..SealQuery::all(SealRecordKind::Cosignature) };
     for found in store.seal_records(&SealQuery { limit: 1_000, ..newest_first })? {
         if cosignature_line(&found)?.is_by(witness) {
             return Ok(found.record.size);
@@ -171,7 +169,8 @@ pub fn known_keys(store: &dyn Store, origin: &str) -> Result<Vec<PublicKey>, Sto
 pub fn origin_id(store: &dyn Store) -> Result<Uuid, StoredError> {
     let branch = store.seal_records(&SealQuery::last(SealRecordKind::Branch))?.pop();
     let Some(branch) = branch else { return Ok(store.ledger_id()) };
-    let id = str::from_utf8(&branch.record.content).ok().and_then(|text| Uuid::parse_str(text).ok());
+    let id =
+        str::from_utf8(&branch.record.content).ok().and_then(|text| Uuid::parse_str(text).ok());
     id.ok_or_else(|| broken(&branch, "it is not a UUID"))
 }
 

@@ -40,8 +40,11 @@ impl Tile {
         let kind = match kind {
             "entries" => TileKind::Entries,
             level => {
-                let number: u8 = level.parse().ok().filter(|number: &u8| number.to_string() == level)?;
-                TileKind::Hashes(Some(number).filter(|number| *number < u64::BITS as u8 / NODE_LEVELS)?)
+                let number: u8 =
+                    level.parse().ok().filter(|number: &u8| number.to_string() == level)?;
+                TileKind::Hashes(
+                    Some(number).filter(|number| *number < u64::BITS as u8 / NODE_LEVELS)?,
+                )
             }
         };
         let (index, width) = match rest.split_once(".p/") {
@@ -74,8 +77,10 @@ impl Tile {
         let levels = (0..u64::BITS as u8 / NODE_LEVELS).map(TileKind::Hashes);
         levels.chain([TileKind::Entries]).flat_map(move |kind| {
             let count = count(kind, size);
-            (0..count.div_ceil(WIDTH_MAX)).map(move |index| {
-                Self { kind, index, width: (count - index * WIDTH_MAX).min(WIDTH_MAX) }
+            (0..count.div_ceil(WIDTH_MAX)).map(move |index| Self {
+                kind,
+                index,
+                width: (count - index * WIDTH_MAX).min(WIDTH_MAX),
             })
         })
     }
@@ -165,9 +170,17 @@ mod tests {
         assert_eq!(Tile::parse("0/000"), tile(TileKind::Hashes(0), 0, 256));
         assert_eq!(Tile::parse("1/x001/x234/067"), tile(TileKind::Hashes(1), 1_234_067, 256));
         assert_eq!(Tile::parse("entries/000.p/33"), tile(TileKind::Entries, 0, 33));
-        for wrong in
-            ["0/0", "00/000", "8/000", "0/x000/001", "0/000.p/256", "0/000.p/0", "0/000.p/01", "0/", "x/000"]
-        {
+        for wrong in [
+            "0/0",
+            "00/000",
+            "8/000",
+            "0/x000/001",
+            "0/000.p/256",
+            "0/000.p/0",
+            "0/000.p/01",
+            "0/",
+            "x/000",
+        ] {
             assert_eq!(Tile::parse(wrong), None, "{wrong}");
         }
     }

@@ -140,6 +140,11 @@ impl Handle {
         Ok(seal)
     }
 
+    /// Whether there is a key to seal with.
+    pub fn has_key(&self) -> bool {
+        (self.0.job.sealing)().is_ok_and(|sealing| sealing.sealer.is_some())
+    }
+
     /// The metrics of seals.
     pub fn metrics(&self) -> &SealMetrics {
         &self.0.job.metrics

@@ -53,7 +53,9 @@ pub enum StoreError {
     )]
     UnreleasedVersion { path: PathBuf },
 
-    #[error("record {number} of the seals, of kind `{kind}`, is nothing that this version has written")]
+    #[error(
+        "record {number} of the seals, of kind `{kind}`, is nothing that this version has written"
+    )]
     UnreadableSeal { number: i64, kind: String },
 
     #[error("{place} is not a delivery-ledger database: {detail}")]

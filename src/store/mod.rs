@@ -9,8 +9,7 @@ pub mod claims;
 mod codec;
 pub mod copy;
 mod error;
-mod event_bytes;
-mod event_pages;
+mod events;
 pub mod forward;
 pub mod head;
 pub mod inspect;
@@ -19,7 +18,6 @@ pub mod nodes;
 pub mod open;
 mod postgres;
 pub mod quarantine;
-mod salt;
 pub mod seals;
 mod shared;
 mod sqlite;
@@ -46,13 +44,13 @@ use crate::domain::{MessageKey, MessageSid, NewEvent, Position, RecordedEvent, R
 pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage, SilentEvent};
 pub use checked::{Checked, Damage};
 pub use error::StoreError;
-pub use event_pages::{EventPages, for_each_event};
+pub use events::pages::{EventPages, for_each_event};
+pub use events::salt::new_salt;
 pub use open::{
     Database, create_forward_store, create_quarantine, open, open_forward_store, open_quarantine,
     read_forward_store, read_quarantine,
 };
 pub use postgres::connect::url::PostgresUrl;
-pub use salt::new_salt;
 pub use shared::{KeptValue, Task, TaskGuard};
 pub use sqlite::version as sqlite_version;
 pub use writer::recent_appends::RecentAppends;

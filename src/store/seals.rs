@@ -25,14 +25,8 @@ pub enum SealRecordKind {
 
 impl SealRecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Seal,
-        Self::Cosignature,
-        Self::Timestamp,
-        Self::KeyChange,
-        Self::Key,
-        Self::Branch,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Seal, Self::Cosignature, Self::Timestamp, Self::KeyChange, Self::Key, Self::Branch];
 
     /// Its name in the table.
     pub fn name(self) -> &'static str {

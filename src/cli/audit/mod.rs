@@ -22,6 +22,8 @@ use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
+use crate::seal::stored::last_seal;
+use crate::store::Store;
 use crate::text::printable;
 use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, explanation};
@@ -93,7 +95,8 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
         }
         MessageResult::Found { folded, as_of_position } => {
             let message = whole(&folded, as_of_position, &error_codes).with_account_name(&names);
-            print(&message, &folded, args, settings)?;
+            let sealed = sealed(&*store, &folded)?;
+            print(&message, &folded, sealed.as_deref(), args, settings)?;
             Ok(Outcome::Done)
         }
     }
@@ -109,11 +112,21 @@ pub fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String
     )
 }
 
-fn print(message: &wire::Message, folded: &Folded, args: &Args, settings: &Settings) -> Result<()> {
+fn print(
+    message: &wire::Message,
+    folded: &Folded,
+    sealed: Option<&str>,
+    args: &Args,
+    settings: &Settings,
+) -> Result<()> {
     let zone = args.time_zone.zone(settings)?;
     let mut out = terminal::paged(settings);
     match args.format {
-        Format::Table => out.show(&for_people(message, folded, &zone, out.columns()))?,
+        Format::Table => {
+            let mut text = for_people(message, folded, &zone, out.columns());
+            sealed.iter().for_each(|line| text.push(line));
+            out.show(&text)?;
+        }
         Format::Json => {
             let written = serde_json::to_writer_pretty(&mut out, message);
             // serde_json's error hides the closed pipe inside it.
@@ -122,6 +135,27 @@ fn print(message: &wire::Message, folded: &Folded, args: &Args, settings: &Setti
         }
     }
     Ok(())
+}
+
+/// Whether the message is sealed, and by whom; `None` if the ledger has no seals.
+fn sealed(store: &dyn Store, folded: &Folded) -> Result<Option<String>> {
+    let Some(seal) = last_seal(store)? else { return Ok(None) };
+    let (size, at, sid) = (seal.statement.size, seal.sealed_at, &folded.key.message_sid);
+    let last = folded.timeline.last().map_or(0, |entry| entry.event.position);
+    if last > size {
+        let size = number(size);
+        return Ok(Some(format!("\nnot sealed yet: the last seal is of {size} events\n")));
+    }
+    let by = match seal.attested(store)?.witnesses().len() {
+        0 => String::new(),
+        1 => ", confirmed by 1 witness".to_owned(),
+        count => format!(", confirmed by {count} witnesses"),
+    };
+    Ok(Some(format!(
+        "\nsealed at {at} with {} events{by}; `evidence {}` makes a file that proves it\n",
+        number(size),
+        printable(sid.as_str())
+    )))
 }
 
 /// The message with its timeline.

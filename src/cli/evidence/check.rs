@@ -141,12 +141,14 @@ fn for_people(checked: &Checked) -> Styled {
     let mut text = Styled::default();
     for Finding { kind, position, detail } in &checked.findings {
         text.push_in(palette::BAD, kind.name());
-        let position = position.map_or_else(String::new, |at| format!(" at position {}", number(at)));
+        let position =
+            position.map_or_else(String::new, |at| format!(" at position {}", number(at)));
         text.push(&format!("{position}: {}\n", printable(detail)));
     }
     if !checked.is_proven() {
         let count = checked.findings.len();
-        let findings = if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
+        let findings =
+            if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
         text.push(&format!("\nNot proven: {findings}.\n"));
         return text;
     }
@@ -162,11 +164,17 @@ fn for_people(checked: &Checked) -> Styled {
         let evidence = &folded.lifecycle.evidence;
         let (status, rule) = (status_name(evidence.status()), evidence.rule.name());
         let why = explanation::why(evidence).join(" ");
-        text.push(&format!("status     {status}, by the rule {rule}\n           {}\n", printable(&why)));
+        text.push(&format!(
+            "status     {status}, by the rule {rule}\n           {}\n",
+            printable(&why)
+        ));
     }
     if let Some(statement) = &checked.statement {
         let (size, root) = (number(statement.size), statement.root_in_hex());
-        text.push(&format!("log        {}\nsealed     {size} events, root {root}\n", statement.origin));
+        text.push(&format!(
+            "log        {}\nsealed     {size} events, root {root}\n",
+            statement.origin
+        ));
     }
     for key in &checked.sealed_by {
         text.push(&format!("signed by  {key}\n"));
@@ -185,7 +193,9 @@ fn for_people(checked: &Checked) -> Styled {
         Some(_) => "complete   yes: the log has no other event of this message\n",
         None => "complete   not checked; --entries does\n",
     });
-    text.push("\nWhat this does not prove is in docs/EVIDENCE.md and on the page that --page writes.\n");
+    text.push(
+        "\nWhat this does not prove is in docs/EVIDENCE.md and on the page that --page writes.\n",
+    );
     text
 }
 

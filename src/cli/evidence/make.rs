@@ -21,7 +21,8 @@ use crate::telemetry::eprint_line;
 #[group(skip)]
 pub struct Args {
     /// The SID of the message
-    message_sid: String,
+    #[arg(required = true)]
+    message_sid: Option<String>,
 
     /// The account of the message, by SID or configured name, if several have a message with this SID; '' is none
     #[arg(long, value_name = "ACCOUNT")]
@@ -83,8 +84,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
 }
 
 fn request(args: &Args, settings: &Settings) -> Result<Request> {
-    let sid = MessageSid::parse(&args.message_sid);
-    let message_sid = sid.ok_or_else(|| UsageError("the SID of the message is empty".to_owned()))?;
+    let sid = args.message_sid.as_deref().and_then(MessageSid::parse);
+    let message_sid =
+        sid.ok_or_else(|| UsageError("the SID of the message is empty".to_owned()))?;
     let names = settings.account_names()?;
     // An empty one is the message without an account.
     let account = |text: &String| match text.as_str() {
@@ -103,7 +105,7 @@ fn request(args: &Args, settings: &Settings) -> Result<Request> {
 }
 
 fn output(args: &Args) -> Result<PathBuf, UsageError> {
-    let sid = &args.message_sid;
+    let sid = args.message_sid.as_deref().unwrap_or_default();
     match &args.output {
         Some(output) => Ok(output.clone()),
         None if sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {

@@ -16,7 +16,7 @@ pub struct Args {
     command: Option<Command>,
 
     #[command(flatten)]
-    make: Option<make::Args>,
+    make: make::Args,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -34,10 +34,7 @@ impl Args {
 
 /// Makes a bundle.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    match args.make {
-        Some(args) => make::run(&args, settings),
-        None => bail!("it needs the SID of a message"),
-    }
+    make::run(&args.make, settings)
 }
 
 /// Checks a bundle.

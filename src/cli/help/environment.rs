@@ -10,6 +10,13 @@ pub fn environment(path: &str) -> Vec<Variable> {
     let purge = [&config::DATABASE, &config::TIME_ZONE];
     let callbacks = [&config::DATABASE, &config::PUBLIC_URL, &config::CALLBACK_PATH];
     let api = [&config::TWILIO_API_BASE_URL, &config::TWILIO_API_TIMEOUT, &config::TWILIO_API_KEY];
+    let seals = [
+        &config::SEAL_KEY_FILE,
+        &config::SEAL_ORIGIN,
+        &config::SEAL_FILE,
+        &config::SEAL_TIMESTAMP_URL,
+        &config::SEAL_TIMESTAMP_CERTIFICATES,
+    ];
     let account = config::ACCOUNT_VARIABLES.map(Variable::from);
     let pager = || {
         let other = config::PAGER_VARIABLES.into_iter().map(Variable::from);
@@ -43,6 +50,18 @@ pub fn environment(path: &str) -> Vec<Variable> {
             let further = config::API_VARIABLES.map(Variable::from);
             let urls = of(&[&config::PUBLIC_URL, &config::EVENT_STREAMS_PATH]);
             account.into_iter().chain(urls).chain(of(&api)).chain(further).collect()
+        }
+        "evidence check" | "seal check" => Vec::new(),
+        "evidence" => {
+            of(&ledger).into_iter().chain(of(&[&config::RULE])).chain(of(&seals)).collect()
+        }
+        "seal list" => {
+            let shown = of(&ledger).into_iter().chain(of(&[&config::TIME_ZONE]));
+            shown.chain(pager()).chain(terminal()).collect()
+        }
+        "seal show" | "seal consistency" => of(&ledger),
+        "seal" | "seal new" | "seal key" | "seal key new" | "seal key show" | "seal key change" => {
+            of(&ledger).into_iter().chain(of(&seals)).collect()
         }
         "check-signature" | "simulate" => account.into(),
         "quarantine list" => of(&ledger).into_iter().chain(pager()).chain(terminal()).collect(),

@@ -23,6 +23,41 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "delivery-ledger audit SM0123456789abcdef0123456789abcdef",
             ),
         ],
+        "evidence" => &[(
+            "A file with which others can check a message without this ledger",
+            "delivery-ledger evidence SM0123456789abcdef0123456789abcdef",
+        )],
+        "evidence check" => &[
+            (
+                "Check one with the ledger's public key, and write the result as a page",
+                "delivery-ledger evidence check SM0123456789abcdef0123456789abcdef.evidence.json --key \"$PUBLIC_KEY\" --page result.html",
+            ),
+            (
+                "Also that it lacks no event, by the entries of the whole log",
+                "delivery-ledger evidence check FILE --key \"$PUBLIC_KEY\" --entries tree/",
+            ),
+        ],
+        "seal" => &[("Seal what the ledger has now", "delivery-ledger seal")],
+        "seal new" => &[("Keep the seal elsewhere", "delivery-ledger seal new > seal.txt")],
+        "seal list" => &[("The last seals, and who confirmed them", "delivery-ledger seal list")],
+        "seal show" => &[("The seal of 51,522 events", "delivery-ledger seal show 51,522")],
+        "seal consistency" => &[(
+            "The proof from one seal to a later one",
+            "delivery-ledger seal consistency 51,522 60,104 > proof.json",
+        )],
+        "seal check" => &[(
+            "Check it without the ledger",
+            "delivery-ledger seal check old-seal.txt new-seal.txt --consistency proof.json --key \"$PUBLIC_KEY\"",
+        )],
+        "seal key" | "seal key new" => &[(
+            "Make a key; give the public key that this prints to auditors",
+            "delivery-ledger seal key new /etc/delivery-ledger/seal-key",
+        )],
+        "seal key show" => &[("The public key", "delivery-ledger seal key show")],
+        "seal key change" => &[(
+            "Let a new key sign from now on",
+            "delivery-ledger seal key change /etc/delivery-ledger/seal-key-2",
+        )],
         "serve" => &[
             (
                 "One account; its auth token is in TWILIO_AUTH_TOKEN",

@@ -8,6 +8,8 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
         "config show" => Some("A value is invalid."),
         "check-signature" => Some("The signature is invalid."),
         "doctor" => Some("A check failed."),
+        "evidence check" => Some("The bundle does not prove what it says."),
+        "seal check" => Some("The seals or the proof are not right."),
         "simulate" => Some("A forged callback was acknowledged."),
         "streams check" => Some("Twilio does not send every event type to this ledger."),
         "verify" => Some("There are findings."),
@@ -15,7 +17,8 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
     };
     let not_found = match path {
         "" => Some("What was asked for does not exist."),
-        "audit" => Some("The log has no such message."),
+        "audit" | "evidence" => Some("The log has no such message."),
+        "seal show" => Some("There is no such seal."),
         "forward retry" | "forward skip" => Some("The target has no such unaccepted event."),
         "quarantine show" => Some("The quarantine has no such request."),
         _ => None,

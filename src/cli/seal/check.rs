@@ -10,9 +10,9 @@ use super::super::{Format, Outcome};
 use super::{parse_key, read_proof, read_seal};
 use crate::cli::common::terminal;
 use crate::cli::common::text::number;
+use crate::domain::statement::Statement;
 use crate::domain::tree::proof::proves_consistency;
 use crate::seal::note::Note;
-use crate::domain::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 
 /// The arguments of `seal check`.

@@ -9,9 +9,9 @@ use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::Position;
+use crate::domain::statement::Statement;
 use crate::projection::proofs::consistency_proof;
 use crate::seal::json::ConsistencyJson;
-use crate::domain::statement::Statement;
 use crate::seal::stored::seal_of_size;
 use crate::store::Store;
 

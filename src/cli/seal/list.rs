@@ -35,11 +35,8 @@ pub struct Args {
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let zone = args.time_zone.zone(settings)?;
     let store = store::open(&settings.database()?, Access::Read)?;
-    let newest = SealQuery {
-        newest_first: true,
-        limit: args.limit,
-        ..SealQuery::all(SealRecordKind::Seal)
-    };
+    let newest =
+        SealQuery { newest_first: true, limit: args.limit, ..SealQuery::all(SealRecordKind::Seal) };
     let found = seals(&*store, &newest)?.into_iter();
     let found = found.map(|seal| seal.attested(&*store)).collect::<Result<Vec<_>, _>>()?;
     let mut out = terminal::paged(settings);

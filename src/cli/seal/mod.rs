@@ -16,9 +16,9 @@ use serde::Deserialize;
 use super::{Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::hash::Hash;
+use crate::domain::statement::Statement;
 use crate::seal::note::Note;
 use crate::seal::note::key::{PublicKey, STRICT_BASE64};
-use crate::domain::statement::Statement;
 
 /// The arguments of `seal`.
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,8 @@ pub fn run_offline(args: Args) -> Result<Outcome> {
 /// A seal in a file, and what it says.
 pub fn read_seal(path: &Path) -> Result<(Note, Statement)> {
     let of_file = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", of_file()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", of_file()))?;
     let note = Note::parse(&text).with_context(of_file)?;
     let statement = Statement::parse(&note.text).with_context(of_file)?;
     Ok((note, statement))

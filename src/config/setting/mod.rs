@@ -4,7 +4,9 @@
 pub mod declarations;
 pub mod effective;
 pub mod environment;
+mod evidence;
 pub mod origin;
+mod shown;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,9 @@ mod write;
 
 use serde_json::Value;
 
+use crate::domain::digest::{Digester, Sids};
+use crate::domain::hash::Hash;
+
 pub use self::event::{BundleEvent, EventError};
 pub use self::parse::{BundleError, parse};
 
@@ -48,6 +51,15 @@ pub struct Bundle {
     pub rule_version: u64,
     /// The lifecycle that the events add up to; null if all are erased.
     pub lifecycle: Value,
+}
+
+impl Bundle {
+    /// The hash of the message that the bundle is about.
+    pub fn message_hash(&self) -> Hash {
+        let account_sid = self.account_sid.as_deref();
+        let sids = Sids { account_sid, message_sid: Some(&self.message_sid) };
+        Digester::default().message(sids)
+    }
 }
 
 /// A timestamp of a seal.

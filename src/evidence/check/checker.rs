@@ -9,15 +9,14 @@ use super::key_changes::follow_changes;
 use super::lifecycle::check_lifecycle;
 use super::other_seal::check_other_seal;
 use super::{Checked, Trust};
-use crate::domain::digest::{Digester, Sids};
 use crate::domain::hash::Hash;
+use crate::domain::statement::Statement;
 use crate::domain::tree::proof::proves_inclusion;
 use crate::evidence::bundle::{self, Bundle, BundleError, BundleEvent, Timestamp};
 use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::Note;
 use crate::seal::note::cosignature::cosigned_by;
 use crate::seal::note::key::{PublicKey, STRICT_BASE64};
-use crate::domain::statement::Statement;
 use crate::seal::note::trusted::TrustedKeys;
 use crate::seal::timestamp::verify;
 
@@ -181,7 +180,8 @@ fn check_timestamps(
     });
     let mut attested = Vec::new();
     for authority in &trust.authorities {
-        let verified = tokens.clone().map(|token| verify(token, note.text.as_bytes(), None, authority));
+        let verified =
+            tokens.clone().map(|token| verify(token, note.text.as_bytes(), None, authority));
         let (valid, invalid): (Vec<_>, Vec<_>) = verified.partition(Result::is_ok);
         if valid.is_empty() {
             let reason = invalid.into_iter().find_map(Result::err);
@@ -220,7 +220,7 @@ fn hashes(proof: &[String]) -> Option<Vec<Hash>> {
 
 /// The events have to be of this message, each once, by position.
 fn check_events(bundle: &Bundle, findings: &mut Findings) {
-    let message = message_hash(bundle);
+    let message = bundle.message_hash();
     for event in &bundle.events {
         let position = event.event.position;
         if event.message_hash() != message {
@@ -245,11 +245,4 @@ fn check_events(bundle: &Bundle, findings: &mut Findings) {
             }
         }
     }
-}
-
-/// The hash of the message that the bundle is about.
-pub fn message_hash(bundle: &Bundle) -> Hash {
-    let account_sid = bundle.account_sid.as_deref();
-    let sids = Sids { account_sid, message_sid: Some(&bundle.message_sid) };
-    Digester::default().message(sids)
 }

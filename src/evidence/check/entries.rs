@@ -4,15 +4,12 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::checker::message_hash;
 use super::findings::{FindingKind, Findings};
 use crate::domain::Position;
+use crate::domain::statement::Statement;
 use crate::domain::tree::{RightEdge, leaf_hash};
 use crate::evidence::bundle::Bundle;
-use crate::domain::statement::Statement;
-
-/// How many entries a file has, unless it is the last one.
-pub const ENTRIES_PER_TILE: u64 = 256;
+use crate::seal::tiles::{WIDTH_MAX, index_path};
 
 /// The bytes at the end of an entry that are the hash of its message and that of its content.
 const HASHES_BYTES: usize = 64;
@@ -25,7 +22,7 @@ pub fn check_complete(
     bundle: &Bundle,
     findings: &mut Findings,
 ) -> Option<bool> {
-    let message = message_hash(bundle);
+    let message = bundle.message_hash();
     let (mut tree, mut of_message) = (RightEdge::default(), Vec::new());
     let read = for_each_entry(path, statement.size, &mut |position, entry| {
         tree.push(leaf_hash(entry), |_, _| {});
@@ -43,9 +40,8 @@ pub fn check_complete(
         findings.add(FindingKind::BadEntries, detail);
         return None;
     }
-    let has = |position: &Position| {
-        bundle.events.iter().any(|event| event.event.position == *position)
-    };
+    let has =
+        |position: &Position| bundle.events.iter().any(|event| event.event.position == *position);
     let missing: Vec<_> = of_message.into_iter().filter(|position| !has(position)).collect();
     for position in &missing {
         let detail = "the log has an event of this message there, which the bundle lacks";
@@ -55,20 +51,17 @@ pub fn check_complete(
 }
 
 /// Passes the first `size` entries to `each`: of a file, or of a folder of tiles.
-fn for_each_entry(
-    path: &Path,
-    size: u64,
-    each: &mut dyn FnMut(Position, &[u8]),
-) -> io::Result<()> {
+fn for_each_entry(path: &Path, size: u64, each: &mut dyn FnMut(Position, &[u8])) -> io::Result<()> {
     let mut at = 0;
     if !path.is_dir() {
         read_entries(File::open(path)?, size, &mut at, each)?;
     }
     while path.is_dir() && at < size {
-        let tile = tile_file(path, at / ENTRIES_PER_TILE)?;
-        let end = size.min(at + ENTRIES_PER_TILE);
-        read_entries(File::open(&tile)?, end, &mut at, each)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", tile.display())))?;
+        let tile = tile_file(path, at / WIDTH_MAX)?;
+        let end = size.min(at + WIDTH_MAX);
+        read_entries(File::open(&tile)?, end, &mut at, each).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", tile.display()))
+        })?;
         if at < end {
             return Err(ended(at, size));
         }
@@ -82,7 +75,7 @@ fn ended(at: u64, size: u64) -> io::Error {
 
 /// The file of a tile: a complete one, or the widest incomplete one.
 fn tile_file(folder: &Path, index: u64) -> io::Result<PathBuf> {
-    let whole = folder.join("tile/entries").join(tile_path(index));
+    let whole = folder.join("tile/entries").join(index_path(index));
     if whole.exists() {
         return Ok(whole);
     }
@@ -97,17 +90,6 @@ fn tile_file(folder: &Path, index: u64) -> io::Result<PathBuf> {
         widest = widest.max(width.map(|width| (width, file.path())));
     }
     widest.map(|(_, path)| path).ok_or_else(|| io::Error::from(ErrorKind::NotFound))
-}
-
-/// The path of a tile with this index: groups of three digits, of which all but the last begin with an `x`.
-pub fn tile_path(index: u64) -> String {
-    let mut path = format!("{:03}", index % 1000);
-    let mut rest = index / 1000;
-    while rest > 0 {
-        path = format!("x{:03}/{path}", rest % 1000);
-        rest /= 1000;
-    }
-    path
 }
 
 /// Reads entries, each after two bytes with its length, up to a position or the end of the file.
@@ -130,16 +112,4 @@ fn read_entries(
         each(*at, &entry);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::tile_path;
-
-    #[test]
-    fn the_index_of_a_tile_is_written_in_groups_of_three_digits() {
-        assert_eq!(tile_path(0), "000");
-        assert_eq!(tile_path(999), "999");
-        assert_eq!(tile_path(1234067), "x001/x234/067");
-    }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::findings::{FindingKind, Findings};
+use crate::domain::statement::Statement;
 use crate::domain::{AccountSid, ErrorCodes, MessageKey, MessageSid, Position, Rule};
 use crate::evidence::bundle::{Bundle, RULE_VERSION};
 use crate::projection::fold::{Folded, fold};
-use crate::domain::statement::Statement;
 use crate::wire::Message;
 
 /// The members of a lifecycle: what `audit` shows in addition depends on more than the events.
@@ -67,9 +67,8 @@ pub fn check_lifecycle(
     };
     let folded = fold_bundle(bundle, rule);
     let Some(statement) = statement else { return folded };
-    let expected = folded.as_ref().map_or(Value::Null, |folded| {
-        lifecycle_json(folded, statement.size)
-    });
+    let expected =
+        folded.as_ref().map_or(Value::Null, |folded| lifecycle_json(folded, statement.size));
     if expected != bundle.lifecycle {
         findings.add(FindingKind::LifecycleDiffers, difference(&expected, &bundle.lifecycle));
     }

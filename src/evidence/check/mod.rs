@@ -14,11 +14,11 @@ pub use self::checker::check;
 pub use self::findings::{Finding, FindingKind};
 pub use self::lifecycle::lifecycle_json;
 use crate::domain::hash::Hash;
+use crate::domain::statement::Statement;
 use crate::projection::fold::Folded;
 use crate::seal::json::{TimestampJson, WitnessJson};
-use crate::seal::note::key::PublicKey;
-use crate::domain::statement::Statement;
 use crate::seal::note::Note;
+use crate::seal::note::key::PublicKey;
 use crate::seal::timestamp::AuthorityCertificates;
 
 /// What the reader of a bundle trusts, and what has to be there as well.

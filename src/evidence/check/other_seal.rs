@@ -2,8 +2,8 @@
 
 use super::OtherSeal;
 use super::findings::{FindingKind, Findings};
-use crate::domain::tree::proof::proves_consistency;
 use crate::domain::statement::Statement;
+use crate::domain::tree::proof::proves_consistency;
 use crate::seal::note::trusted::TrustedKeys;
 
 /// Of the same size, they must have the same root; otherwise a proof must lead from one to the other.
@@ -23,7 +23,8 @@ pub fn check_other_seal(
             return findings.add(FindingKind::BadSignature, format!("the other seal: {error}"));
         }
         Ok(signers) if signers.is_empty() => {
-            return findings.add(FindingKind::OtherSeal, "no trusted key has signed the other seal");
+            return findings
+                .add(FindingKind::OtherSeal, "no trusted key has signed the other seal");
         }
         Ok(_) => {}
     }

@@ -6,7 +6,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::messages::send_request::SendProblemDetails;
 use super::messages::{evidence, feedback, find, list, message, send_message};
-use super::{checks, events, exports, health, jobs, metrics, quarantine, reports, seals, targets, tree};
+use super::{
+    checks, events, exports, health, jobs, metrics, quarantine, reports, seals, targets, tree,
+};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 use crate::wire::filter::CountryCode;

@@ -130,7 +130,8 @@ pub async fn consistency(
     Query(parameters, _): Query<ConsistencyParameters>,
 ) -> Result<HttpResponse, Problem> {
     let to = query::position("to", &to)?;
-    let missing = || Problem::BadRequest("`from` is missing: the size of the earlier seal".to_owned());
+    let missing =
+        || Problem::BadRequest("`from` is missing: the size of the earlier seal".to_owned());
     let from = parameters.from.ok_or_else(missing)?;
     if from > to {
         return Err(Problem::BadRequest(format!("from `{from}` is more than {to}")));

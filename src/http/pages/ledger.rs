@@ -11,6 +11,7 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
+use super::lifecycle::sealed::Seal;
 use crate::checks::callback_counts::Counts;
 use crate::domain::hash::hex;
 use crate::domain::{Position, Rule, Timestamp};
@@ -23,6 +24,8 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::jobs::{DryRunJob, Job, JobState, JobWork, VerifyFinding, VerifyJob};
+use crate::seal::json::SealJson;
+use crate::seal::stored::last_seal;
 use crate::store::Sizes;
 use crate::wire::mask;
 
@@ -52,6 +55,10 @@ struct LedgerPage {
     dry_run: Option<Shown<DryRunJob>>,
     /// When the last known backup ended, and its position.
     backup: Option<(Timestamp, Position)>,
+    /// The last seal; `None` if nothing was sealed.
+    seal: Option<Seal>,
+    /// Why nothing is sealed: the log contradicts its seals, or there is no key.
+    not_sealing: Option<NotSealing>,
     /// The nodes of the ledger; `None` if it has one server.
     nodes: Option<NodesJson>,
     /// Callbacks that were accepted and rejected in the last ten minutes.
@@ -98,6 +105,22 @@ struct Bar {
     x: f64,
     width: f64,
     is_verified: bool,
+}
+
+/// Why nothing is sealed.
+enum NotSealing {
+    Differs,
+    NoKey,
+}
+
+impl NotSealing {
+    fn new(state: &AdminState) -> Option<Self> {
+        let sealing = state.sealing.as_ref()?;
+        match sealing.differs() {
+            Some(_) => Some(Self::Differs),
+            None => (!sealing.has_key()).then_some(Self::NoKey),
+        }
+    }
 }
 
 /// The form of a dry run.
@@ -276,9 +299,12 @@ pub async fn ledger(
     let (state, is_masked) = (visit.state.clone(), redaction.is_masked());
     let ledger = web::block(move || {
         state.wait_for_views()?;
-        Ledger::read(&state, is_masked)
+        let seal =
+            last_seal(&*state.store)?.map(|seal| seal.attested(&*state.store)).transpose()?;
+        let seal = seal.map(|seal| Seal::new(SealJson::new(&seal)));
+        Ok::<_, Problem>((Ledger::read(&state, is_masked)?, seal, NotSealing::new(&state)))
     });
-    let ledger = ledger.await??;
+    let (ledger, seal, not_sealing) = ledger.await??;
     let last = Verification::last(&visit.state, &jobs, is_masked);
     let unchanged_up_to = last.as_ref().map_or(0, Verification::unchanged_up_to);
     let verify = Shown::newest(&jobs, &request, |work| match work {
@@ -301,6 +327,8 @@ pub async fn ledger(
         verify,
         dry_run,
         backup: backup.and_then(|it| Some((Timestamp::parse(&it.ended_at)?, it.position))),
+        seal,
+        not_sealing,
         nodes: NodesJson::new(&visit.state.lead),
         rejected: checks.map(|checks| checks.recent().last_minutes(visit.now)),
     })

@@ -15,6 +15,7 @@ use super::lifecycle::facts::{Facts, Proof};
 use super::lifecycle::graph::Lanes;
 use super::lifecycle::raw::Verification;
 use super::lifecycle::reason::{Part, reason};
+use super::lifecycle::sealed::Sealed;
 use super::lifecycle::timeline::{Order, Row, Shown, Step, Timeline};
 use super::list::query::ListQuery;
 use super::list::row;
@@ -43,6 +44,8 @@ struct MessagePage {
     /// The events that are not shown.
     left_out: usize,
     proof: Option<Proof>,
+    /// `None` if the server does not seal.
+    sealed: Option<Sealed>,
     view: View,
 }
 
@@ -132,7 +135,12 @@ pub async fn message(
     let (steps, rows, left_out) = (timeline.steps(), timeline.rows(&lanes), timeline.left_out());
     let reason = reason(&counted, &state.error_codes);
     let deciding = facts.deciding;
-    let proof = web::block(move || Proof::new(&state, &counted, deciding?, redaction)).await?;
+    let last_event = counted.timeline.last().map_or(0, |entry| entry.event.position);
+    let (proof, sealed) = web::block(move || {
+        let proof = deciding.and_then(|at| Proof::new(&state, &counted, at, redaction));
+        (proof, Sealed::new(&state, last_event))
+    })
+    .await?;
     html(&MessagePage {
         page: page.json(view.json()),
         facts,
@@ -143,6 +151,7 @@ pub async fn message(
         rows,
         left_out,
         proof,
+        sealed,
         view,
         message,
     })
@@ -172,6 +181,12 @@ impl View {
     /// The path and query of the same content as JSON.
     fn json(&self) -> String {
         with_query(&format!("/v1{}", self.path()), self.parameters(self.as_of_position))
+    }
+
+    /// The file with which others can check the message.
+    fn evidence(&self) -> String {
+        let path = format!("/v1{}/evidence", self.path());
+        with_query(&path, self.parameters(self.as_of_position))
     }
 
     /// The form of an export of the message's events.

@@ -80,7 +80,8 @@ impl Root {
         match self.is_sealed {
             false => findings.unexpected(position, detail),
             true => {
-                let detail = format!("position {position} does not have the root that was sealed: {detail}");
+                let detail =
+                    format!("position {position} does not have the root that was sealed: {detail}");
                 findings.add(FindingKind::SealDiffers, Some(position), detail);
             }
         }

@@ -43,8 +43,8 @@ pub fn cosigned_by(
 fn verified_time(text: &str, witness: &PublicKey, signature: &[u8]) -> Option<Timestamp> {
     let (at, signature) = time(signature)?;
     let message = format!("cosignature/v1\ntime {}\n{text}", at.micros() / 1_000_000);
-    let valid = witness.kind() == KeyType::Cosignature
-        && witness.verifies(message.as_bytes(), signature);
+    let valid =
+        witness.kind() == KeyType::Cosignature && witness.verifies(message.as_bytes(), signature);
     valid.then_some(at)
 }
 

@@ -54,7 +54,9 @@ pub enum KeyError {
     )]
     IsPrivate,
     /// It is no private key.
-    #[error("it is not a private key as `seal key new` makes it: PRIVATE+KEY+NAME+ID+BASE64, on one line")]
+    #[error(
+        "it is not a private key as `seal key new` makes it: PRIVATE+KEY+NAME+ID+BASE64, on one line"
+    )]
     NotPrivate,
     /// The id is another key's.
     #[error("its id is not that of its name and key, so a part of it was changed")]

@@ -2,8 +2,8 @@
 
 use super::key::{KeyType, PublicKey};
 use super::key_change::{KeyChange, KeyChangeError};
-use crate::domain::statement::Statement;
 use super::{InvalidSignature, Note};
+use crate::domain::statement::Statement;
 
 /// Keys that a reader trusts. A key is trusted for the seals of its own name only.
 #[derive(Debug, Clone, Default)]

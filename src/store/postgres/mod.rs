@@ -133,9 +133,8 @@ impl Store for PostgresStore {
     }
 
     fn add_seal_records(&self, records: &[NewSealRecord]) -> Result<(), StoreError> {
-        self.log.write("cannot seal", |appender| {
-            self::log::seals::add(appender.connection(), records)
-        })
+        self.log
+            .write("cannot seal", |appender| self::log::seals::add(appender.connection(), records))
     }
 
     fn seal_records(&self, query: &SealQuery) -> Result<Vec<SealRecord>, StoreError> {

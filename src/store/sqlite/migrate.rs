@@ -212,9 +212,7 @@ pub fn ledger_id_or(
 
 /// The schema that a log should have, as SQLite describes it: (kind, name, SQL). One that no writing process of
 /// this version has opened yet still has that of an earlier version.
-pub fn schema_of_log(
-    connection: &Connection,
-) -> Result<Vec<(String, String, String)>, StoreError> {
+pub fn schema_of_log(connection: &Connection) -> Result<Vec<(String, String, String)>, StoreError> {
     let applied = applied(connection).map_err(engine("read the schema's version"))?.len();
     let mut fresh = Connection::open_in_memory().map_err(engine("open a database in memory"))?;
     run(&mut fresh, &LOG[..applied.clamp(1, LOG.len())], Path::new(":memory:"))?;

@@ -19,11 +19,11 @@ use self::views::FreshViews;
 use self::views::generation::SqliteGeneration;
 use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
+use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, RecentAppends, Sizes, Store, StoreError,
     Task, TaskGuard, Views, WalCheckpoints,
 };
-use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use crate::domain::event::Erased;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position};
-use crate::store::event_bytes;
+use crate::store::events::bytes;
 
 /// Maximum bytes of copies. SQLite usually moves the WAL into its file at 4 MB; it grows larger only if
 /// another program does that, or a long read prevents it.
@@ -41,7 +41,7 @@ impl RecentAppends {
         }
         for event in events {
             self.one.clear();
-            event_bytes::write(event, &mut self.one);
+            bytes::write(event, &mut self.one);
             self.bytes.extend(&self.one);
             self.events.push_back((event.event_id, self.one.len()));
         }
@@ -74,7 +74,7 @@ impl RecentAppends {
         let read = |&(_, length): &(Uuid, usize)| {
             let bytes: Vec<u8> = self.bytes.range(begin..begin + length).copied().collect();
             begin += length;
-            event_bytes::read(&bytes)
+            bytes::read(&bytes)
         };
         self.events.iter().skip(skipped).map(read).collect()
     }

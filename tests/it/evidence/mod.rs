@@ -1,3 +1,5 @@
 //! Evidence about one message: bundles, and checking them without a ledger.
 
+mod bundles;
+mod changed;
 mod vectors;

@@ -10,9 +10,9 @@ use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
-use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
 use delivery_ledger::store::head::Head;
 use delivery_ledger::store::nodes::Lead;
+use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
 use delivery_ledger::store::{
     self, Access, Checked, Database, KeptValue, NewGeneration, Sizes, Store, StoreError, Task,
     TaskGuard, Views,

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 30] = [
+const MAY_USE: [(&str, &[&str]); 31] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("rate_limit", &[]),
@@ -30,7 +30,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
     ("forward", &["background", "domain", "twilio", "store", "projection", "wire"]),
-    ("seal", &["domain"]),
+    ("seal", &["background", "domain", "twilio", "store", "projection"]),
+    ("evidence", &["domain", "twilio", "store", "projection", "wire", "seal"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
         "checks",
@@ -46,6 +47,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "reconcile",
             "subaccounts",
             "quarantine",
+            "seal",
             "config",
             "text",
         ],
@@ -69,6 +71,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "quarantine",
             "access_log",
             "jobs",
+            "seal",
+            "evidence",
             "checks",
             "text",
             "version",
@@ -77,7 +81,16 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("simulate", &["domain", "twilio", "wire"]),
     (
         "config",
-        &["domain", "forward", "twilio", "store", "twilio_api", "subaccounts", "access_log"],
+        &[
+            "domain",
+            "forward",
+            "twilio",
+            "store",
+            "seal",
+            "twilio_api",
+            "subaccounts",
+            "access_log",
+        ],
     ),
     ("telemetry", &[]),
     ("text", &[]),
@@ -97,6 +110,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "quarantine",
             "access_log",
             "jobs",
+            "seal",
             "checks",
             "http",
             "config",
@@ -127,6 +141,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "access_log",
             "forward",
             "jobs",
+            "seal",
+            "evidence",
             "checks",
             "http",
             "simulate",
@@ -140,8 +156,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
 ];
 
 /// What `http` may use of `projection`: its state, the fold of one message, and the effects of events.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
-    ["worker", "verify", "message_query", "fold", "effects"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 7] =
+    ["worker", "verify", "message_query", "fold", "effects", "proofs", "ProjectionError"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 8] = [
@@ -150,7 +166,7 @@ const KEPT_TO: [(&[&str], &[&str]); 8] = [
     (&["refinery_core", "r2d2"], &["src/store/sqlite/", "src/store/postgres/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),
-    (&["reqwest"], &["src/twilio_api/", "src/forward/"]),
+    (&["reqwest"], &["src/twilio_api/", "src/forward/", "src/seal/"]),
     (&["var", "var_os", "vars", "vars_os"], &["src/config/"]), // of std::env; see `reads_environment`
     (&["clap"], &["src/cli/", "src/main.rs"]),
 ];

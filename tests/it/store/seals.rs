@@ -71,7 +71,8 @@ pub fn records_are_added_all_or_none<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     with_events(&*store, 2);
-    let refused = store.add_seal_records(&[record(KeyChange, 1, "change"), record(Seal, 9, "nine")]);
+    let refused =
+        store.add_seal_records(&[record(KeyChange, 1, "change"), record(Seal, 9, "nine")]);
     assert!(refused.is_err());
     drop(store);
     assert_eq!(contents(&*engine.open(), &SealQuery::all(KeyChange)), [""; 0]);

@@ -16,6 +16,8 @@ pub enum Reply {
     Code(u16),
     /// This status code, and a header.
     With(u16, &'static str, String),
+    /// This status code and body.
+    Body(u16, Vec<u8>),
     /// 200 after this time.
     After(Duration),
     /// Nothing: the connection stays open.
@@ -160,6 +162,15 @@ fn serve(
             Reply::Code(code) => head(code, "Content-Length: 0\r\n"),
             Reply::With(code, name, value) => {
                 head(code, &format!("Content-Length: 0\r\n{name}: {value}\r\n"))
+            }
+            Reply::Body(code, body) => {
+                let head = head(code, &format!("Content-Length: {}\r\n", body.len()));
+                let sent = writer.write_all(&[head.as_bytes(), &body].concat());
+                at_once.now.fetch_sub(1, Ordering::SeqCst);
+                match sent {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                }
             }
             Reply::After(time) => {
                 std::thread::sleep(time);

@@ -9,6 +9,7 @@ pub mod events;
 mod http;
 pub mod ledger;
 pub mod postgres;
+pub mod seals;
 mod sign;
 pub mod terminal;
 pub mod twilio;

@@ -90,9 +90,10 @@ fn text(state: &AdminState, request: &Request) -> Result<String, Problem> {
         Err(error @ MakeError::BeyondHead { .. }) => {
             Err(Problem::Conflict(format!("as_of_position: {error}")))
         }
-        Err(error @ (MakeError::NotCovered { .. } | MakeError::NotSealed(_) | MakeError::Differs(_))) => {
-            Err(Problem::Conflict(error.to_string()))
-        }
+        Err(
+            error
+            @ (MakeError::NotCovered { .. } | MakeError::NotSealed(_) | MakeError::Differs(_)),
+        ) => Err(Problem::Conflict(error.to_string())),
         Err(MakeError::Stored(error)) => Err(error.into()),
         Err(MakeError::Projection(error)) => Err(error.into()),
     }

@@ -6,4 +6,5 @@ pub mod graph;
 pub mod mark;
 pub mod raw;
 pub mod reason;
+pub mod sealed;
 pub mod timeline;

@@ -35,8 +35,7 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let bodies = bodies(&sql);
     let mut damages: Vec<Damage> = expected(&sql, &partitions)
         .filter(|(table, name, definition)| {
-            let found =
-                triggers.iter().find(|found| found.table == *table && found.name == *name);
+            let found = triggers.iter().find(|found| found.table == *table && found.name == *name);
             !found.is_some_and(|found| found.is_intact(definition, &bodies))
         })
         .map(|(table, name, _)| Damage::GuardMissing { name: format!("trigger {name} on {table}") })

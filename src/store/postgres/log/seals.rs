@@ -41,12 +41,16 @@ pub fn read(connection: &Connection, query: &SealQuery) -> Result<Vec<SealRecord
         query.order()
     );
     let [first, last, limit] = query.bounds();
-    let rows = connection
-        .query(&sql, &[&query.kind.name(), &first, &last, &limit])
-        .map_err(failed())?;
+    let rows =
+        connection.query(&sql, &[&query.kind.name(), &first, &last, &limit]).map_err(failed())?;
     let columns = |row: &tokio_postgres::Row| {
         let kind: String = row.try_get(1)?;
-        Ok::<_, Failure>((row.try_get(0)?, kind, (row.try_get(2)?, row.try_get(3)?), row.try_get(4)?))
+        Ok::<_, Failure>((
+            row.try_get(0)?,
+            kind,
+            (row.try_get(2)?, row.try_get(3)?),
+            row.try_get(4)?,
+        ))
     };
     rows.iter()
         .map(|row| {

@@ -18,7 +18,9 @@ use crate::store::postgres::views::check;
 use crate::store::postgres::views::tables::{
     Tables, logged_errors, rollups, silent_events, tag_index, write,
 };
-use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views};
+use crate::store::{
+    Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views,
+};
 
 /// Begins a transaction that writes. No standby can have the views without their events: those are earlier in
 /// the same stream.

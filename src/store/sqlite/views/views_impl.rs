@@ -22,7 +22,9 @@ use crate::store::sqlite::views::tables::list::ListedTables;
 use crate::store::sqlite::views::tables::{
     Tables, logged_errors, rollups, silent_events, tag_index, write,
 };
-use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views};
+use crate::store::{
+    Batch, Checked, Checkpoint, Message, MessagePage, SilentEvent, StoreError, Views,
+};
 
 /// How the tables of one set of views are read and written.
 pub trait Transactions: Send + Sync {

@@ -1,6 +1,6 @@
 //! Timestamps, from worked examples and from authorities that OpenSSL plays.
 
-mod authority;
+pub mod authority;
 mod certificates;
 mod changed;
 mod exchange;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use delivery_ledger::backup::copy::copy;
-use delivery_ledger::backup::{backup, restore};
+use delivery_ledger::backup::{Origin, backup, restore};
 use delivery_ledger::domain::{NewEvent, Rule};
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::compatibility::reset_if_incompatible;
@@ -108,12 +108,12 @@ fn a_backup_is_restored_on_either_engine() {
 
     assert_eq!(made.head, 500);
     let ledger = Ledger::new();
-    restore(&file, &located(&restored), &mut go_on).unwrap();
-    restore(&file, &ledger.database(), &mut go_on).unwrap();
+    restore(&file, &located(&restored), Origin::Same, &mut go_on).unwrap();
+    restore(&file, &ledger.database(), Origin::Same, &mut go_on).unwrap();
     let on_postgres = store::open(&located(&restored), Access::Write).unwrap();
     assert_eq!(proof(&*on_postgres), proof(&*store));
     assert_eq!(proof(&*ledger.open()), proof(&*store));
-    let again = restore(&file, &located(&database), &mut go_on).unwrap_err();
+    let again = restore(&file, &located(&database), Origin::Same, &mut go_on).unwrap_err();
     assert!(again.to_string().contains("already exists"), "{again}");
 }
 

@@ -22,9 +22,7 @@ pub fn silent_events_are_found_by_message_and_in_pages<E: Engine>() {
     project(views, vec![silent(7, 1), silent(largest, 2)]);
     project(views, vec![silent(7, 3)]);
 
-    let of = |message| {
-        views.silent_events(silent(message, 0), message, 10).unwrap()
-    };
+    let of = |message| views.silent_events(silent(message, 0), message, 10).unwrap();
     assert_eq!(of(7), [silent(7, 1), silent(7, 3)]);
     assert_eq!(of(largest), [silent(largest, 2)]);
     assert_eq!(of(8), []);

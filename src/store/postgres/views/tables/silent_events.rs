@@ -43,5 +43,10 @@ pub fn read(
         let (message, position): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         Ok(SilentEvent { message: message as u64, position: position as u64 })
     };
-    tables.connection.query(&sql, &[&message, &position, &last, &limit])?.iter().map(event).collect()
+    tables
+        .connection
+        .query(&sql, &[&message, &position, &last, &limit])?
+        .iter()
+        .map(event)
+        .collect()
 }

@@ -34,8 +34,7 @@ pub fn read(
     )?;
     let last_message = last_message.min(i64::MAX as u64);
     let limits = params![after.message, after.position, last_message, limit];
-    let rows = statement.query_map(limits, |row| {
-        Ok(SilentEvent { message: row.get(0)?, position: row.get(1)? })
-    })?;
+    let rows = statement
+        .query_map(limits, |row| Ok(SilentEvent { message: row.get(0)?, position: row.get(1)? }))?;
     rows.collect()
 }

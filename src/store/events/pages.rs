@@ -5,8 +5,8 @@
 
 use std::ops::{Bound, ControlFlow, RangeBounds};
 
-use super::{Store, StoreError};
 use crate::domain::{Position, RecordedEvent};
+use crate::store::{Store, StoreError};
 
 /// Maximum events per page while they are lent: some milliseconds, during which the WAL cannot shrink.
 const LENT_EVENTS_MAX: u64 = 4096;

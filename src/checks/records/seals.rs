@@ -1,7 +1,7 @@
 //! Checks on seals: that there is a key, that seals are made, and that the log still has what was sealed.
 
-use super::context::CheckContext;
-use super::finding::Finding;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
 use crate::domain::Position;
 use crate::seal::sealer::{SealError, Sealer, find_difference};
 use crate::seal::stored::{StoredSeal, last_seal, origin};
@@ -51,7 +51,9 @@ fn difference(store: &dyn Store, sealing: &Sealing) -> Option<Finding> {
         )),
         // Views that have not read so far are reported elsewhere.
         Err(SealError::NotRead { .. }) => None,
-        Err(error) => Some(Finding::warn(error.to_string(), "nothing is sealed until it can be read")),
+        Err(error) => {
+            Some(Finding::warn(error.to_string(), "nothing is sealed until it can be read"))
+        }
     }
 }
 
@@ -59,7 +61,10 @@ fn wrong_key(store: &dyn Store, sealer: &Sealer) -> Option<Finding> {
     let (of_ledger, of_key) = (origin(store, &sealer.prefix).ok()?, sealer.key.public());
     (of_key.name() != of_ledger).then(|| {
         Finding::fail(
-            format!("the key is for seals of {}, and this ledger's are of {of_ledger}", of_key.name()),
+            format!(
+                "the key is for seals of {}, and this ledger's are of {of_ledger}",
+                of_key.name()
+            ),
             "make one with `seal key new`, and give its public key to auditors",
         )
     })
@@ -70,14 +75,20 @@ fn age(context: &CheckContext, head: Position, last: Option<StoredSeal>) -> Find
     let Some(last) = last else {
         return match head {
             0 => Finding::ok("nothing was sealed yet, and there are no events"),
-            _ => Finding::ok("nothing was sealed yet; serve seals at intervals, and `seal` at once"),
+            _ => {
+                Finding::ok("nothing was sealed yet; serve seals at intervals, and `seal` at once")
+            }
         };
     };
-    let detail =
-        format!("{} of {} events, at {}", number(last.statement.size), number(head), last.sealed_at);
+    let detail = format!(
+        "{} of {} events, at {}",
+        number(last.statement.size),
+        number(head),
+        last.sealed_at
+    );
     let age = context.now.micros().abs_diff(last.sealed_at.micros());
-    let is_late = every
-        .is_some_and(|every| u128::from(age) > every.as_micros() * u128::from(INTERVALS_MAX));
+    let is_late =
+        every.is_some_and(|every| u128::from(age) > every.as_micros() * u128::from(INTERVALS_MAX));
     match is_late && last.statement.size < head {
         true => Finding::warn(
             detail,

@@ -1,9 +1,9 @@
 //! Checks on regular maintenance: the last reconcile and the last backup.
 
-use super::context::CheckContext;
-use super::finding::Finding;
-use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
+use crate::checks::ledger::count_stuck;
 use crate::domain::Timestamp;
 use crate::reconcile::last_reconcile;
 use crate::text::number;
