@@ -8,6 +8,7 @@ mod checked;
 pub mod claims;
 mod codec;
 pub mod copy;
+pub mod erase;
 mod error;
 mod event_bytes;
 mod event_pages;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use self::claims::Claims;
+use self::erase::Erasing;
 use self::nodes::Nodes;
 use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
@@ -193,6 +195,9 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Erases content of the log.
+    fn erasing(&self) -> &dyn Erasing;
+
     /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
 
@@ -218,9 +223,16 @@ pub trait Store: Send + Sync {
 /// Appends events, all or none, and returns the position of the last. While other processes write, it
 /// tries again for up to `APPEND_PATIENCE`.
 pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
+    when_free(&mut || store.append(events))
+}
+
+/// Repeats an append for up to `APPEND_PATIENCE` while other processes write.
+pub fn when_free(
+    append: &mut dyn FnMut() -> Result<Position, StoreError>,
+) -> Result<Position, StoreError> {
     let deadline = Instant::now() + APPEND_PATIENCE;
     loop {
-        match store.append(events) {
+        match append() {
             Err(StoreError::Busy) if Instant::now() < deadline => {}
             outcome => return outcome,
         }

@@ -187,7 +187,7 @@ impl Log {
 
     /// Runs an operation on the connection for writing. An error closes the appender: it is then unknown what
     /// is durable.
-    fn write<T>(
+    pub(super) fn write<T>(
         &self,
         act: &'static str,
         write: impl FnOnce(&mut Appender) -> Result<T, StoreError>,

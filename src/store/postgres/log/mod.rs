@@ -2,5 +2,6 @@
 
 pub mod append;
 pub mod check;
+pub mod erase;
 pub mod log_tables;
 pub mod read;

@@ -38,8 +38,8 @@ pub struct Log {
     /// Closed before the write connection, which can empty the WAL only if it is the last.
     reader: LogReader,
     writing: Mutex<Writing>,
-    files: FileIdentity,
-    wal_checkpoints: WalCheckpoints,
+    pub(super) files: FileIdentity,
+    pub(super) wal_checkpoints: WalCheckpoints,
     /// See [`crate::store::Store::set_path_prefixes`].
     path_prefixes: RwLock<Vec<String>>,
     /// See [`crate::store::Store::safe_without_wal`].
@@ -347,7 +347,7 @@ impl Log {
 
     /// Runs an operation on the connection for writing. An error closes the appender: the kernel may have marked pages clean that never reached
     /// the disk, and later commits must not build on them.
-    fn write<T>(
+    pub(super) fn write<T>(
         &self,
         act: &'static str,
         write: impl FnOnce(&mut Appender, &mut Watch) -> Result<T, StoreError>,
