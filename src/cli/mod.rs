@@ -9,6 +9,7 @@ mod config;
 mod copy;
 mod demo;
 mod doctor;
+mod erase;
 mod events;
 mod export;
 mod feedback;
@@ -88,6 +89,8 @@ enum Command {
     Backup(backup::Args),
     /// Create a ledger from a backup and verify it; never overwrites a ledger
     Restore(restore::Args),
+    /// Erase the content of messages, for good: by message, by address, or by age
+    Erase(erase::Args),
     /// Copy the log into another ledger, such as from SQLite to PostgreSQL, and verify the copy
     Copy(copy::Args),
     /// Send signed callbacks to a URL, with the faults of real traffic
@@ -180,6 +183,7 @@ impl Cli {
             Command::Report(args) => report::run(args, &settings),
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
+            Command::Erase(args) => erase::run(args, &settings),
             Command::Copy(args) => copy::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 29] = [
+const MAY_USE: [(&str, &[&str]); 30] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("rate_limit", &[]),
@@ -31,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("access_log", &["background"]),
     ("forward", &["background", "domain", "twilio", "store", "projection", "wire"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
+    ("erase", &["domain", "twilio", "store", "projection", "wire", "send", "jobs"]),
     (
         "checks",
         &[
@@ -126,6 +127,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
             "access_log",
             "forward",
             "jobs",
+            "erase",
             "checks",
             "http",
             "simulate",
