@@ -23,7 +23,8 @@ pub use self::which::Which;
 use crate::domain::{Position, Rule, Timestamp};
 use crate::jobs;
 use crate::projection::ProjectionError;
-use crate::store::{Database, KeptValue, Store, StoreError, Task};
+use crate::projection::erased::ErasureState;
+use crate::store::{Database, Store, StoreError, Task};
 
 /// Why an erasure has not finished.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +145,10 @@ pub fn erase(
             refuse::refuse(log, &selection, request)?;
         }
         if !selection.groups.is_empty() {
-            log.keep(KeptValue::Erasure, UNFINISHED)?;
+            let mut state = ErasureState::read(log)?;
+            state.unfinished = true;
+            state.accounts.extend(selection.accounts.iter().cloned());
+            state.write(log)?;
         }
         commit::commit(log, &selection, request.reference, request.now, &mut |erasure| {
             erased.erasures.push(erasure.clone());
@@ -163,17 +167,6 @@ pub fn erase(
     Ok(erased)
 }
 
-/// The kept value while views or files may still have what was erased.
-const UNFINISHED: &[u8] = br#"{"unfinished":true}"#;
-
-/// The kept value afterwards.
-const FINISHED: &[u8] = br#"{"unfinished":false}"#;
-
-/// Whether an erasure was begun and not finished.
-pub fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
-    Ok(store.kept(KeptValue::Erasure)?.is_some_and(|kept| kept == UNFINISHED))
-}
-
 fn remove_traces(
     ledger: &Ledger<'_>,
     which: &Which,
@@ -186,7 +179,7 @@ fn remove_traces(
     };
     erased.requests = traces::purge_quarantine(ledger.database, which)?;
     go_on(Step::QuarantinePurged)?;
-    if is_unfinished(ledger.log)? {
+    if ErasureState::read(ledger.log)?.unfinished {
         let ledger_id = ledger.log.ledger_id();
         let removed = jobs::remove_files(ledger.database, ledger_id).map_err(EraseError::Jobs)?;
         erased.files = removed;
@@ -199,8 +192,9 @@ fn remove_traces(
         go_on(Step::ViewsRebuilt)?;
     }
     erased.server_keeps = traces::clean_up(ledger.log)?;
-    if is_unfinished(ledger.log)? {
-        ledger.log.keep(KeptValue::Erasure, FINISHED)?;
+    if ErasureState::read(ledger.log)?.unfinished {
+        let state = ErasureState::read(ledger.log)?;
+        ErasureState { unfinished: false, ..state }.write(ledger.log)?;
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub fn refuse(
     selection: &Selection,
     Request { which, consent, now, .. }: &Request<'_>,
 ) -> Result<(), EraseError> {
-    if matches!(which, Which::Message { account_sid: None, .. }) && selection.accounts > 1 {
+    if matches!(which, Which::Message { account_sid: None, .. }) && selection.accounts.len() > 1 {
         return Err(Refusal::Accounts.into());
     }
     if selection.is_ours && !consent.sender {

@@ -18,6 +18,9 @@ use crate::twilio::callback::ParsedCallback;
 /// are erased.
 const GROUPS_MAX: usize = 100_000;
 
+/// Maximum accounts that are kept, so that erased messages are found by their SIDs alone.
+const ACCOUNTS_MAX: usize = 1000;
+
 /// Maximum positions of events that mention an address and are not erased.
 const MENTIONS_MAX: usize = 20;
 
@@ -48,8 +51,8 @@ pub struct Selection {
     pub up_to: Position,
     /// The last position that was looked at for matches; if it is not that one, there are more.
     pub looked_at: Position,
-    /// The number of accounts whose events match; those without an account count as none.
-    pub accounts: usize,
+    /// The accounts whose events match, if there are not too many.
+    pub accounts: BTreeSet<String>,
     /// True if the address is one of ours.
     pub is_ours: bool,
     /// The first events of other messages that mention the address.
@@ -98,7 +101,6 @@ pub fn select(
         selection: Selection { up_to, looked_at: up_to, ..Selection::default() },
         parents: Vec::new(),
         links: HashMap::new(),
-        accounts: BTreeSet::new(),
         digester: Digester::default(),
     };
     selecting.seed(after, stop)?;
@@ -118,7 +120,6 @@ struct Selecting<'s> {
     /// The group that each one was united with; itself if none.
     parents: Vec<usize>,
     links: HashMap<Link, usize>,
-    accounts: BTreeSet<String>,
     digester: Digester,
 }
 
@@ -149,8 +150,12 @@ impl Selecting<'_> {
             Match::Yes => {}
             Match::Ours => self.selection.is_ours = true,
         }
-        if let Some(account) = parsed.account_sid.as_deref().filter(|_| self.accounts.len() < 2) {
-            self.accounts.insert(account.to_owned());
+        let accounts = &mut self.selection.accounts;
+        if let Some(account) = &parsed.account_sid
+            && accounts.len() < ACCOUNTS_MAX
+            && !accounts.contains(&**account)
+        {
+            accounts.insert(account.to_string());
         }
         let is_full = self.selection.groups.len() >= GROUPS_MAX;
         if is_full || self.selection.looked_at < event.position {
@@ -256,7 +261,6 @@ impl Selecting<'_> {
             Which::Before(time) => group.last_received_at.is_some_and(|last| last < *time),
             _ => true,
         };
-        self.selection.accounts = self.accounts.len();
         self.selection.groups.retain(|group| !group.events.is_empty() && is_older(group));
         self.selection
     }

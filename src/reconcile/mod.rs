@@ -269,10 +269,10 @@ impl<'a> Run<'a> {
     /// True if an event adds a fact about its message, or identifies its send; the fact is known
     /// afterwards.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
-        Ok(match self.known_facts.insert_if_new(Some(self.store.views()), event)? {
+        Ok(match self.known_facts.insert_if_new(Some(self.store), event)? {
             Novelty::New => true,
             Novelty::Known => event.notes.contains_key(MAY_ANSWER),
-            Novelty::NoReport => false,
+            Novelty::NoReport | Novelty::Erased => false,
         })
     }
 }

@@ -67,6 +67,8 @@ pub struct Batch {
     /// The errors that Twilio has logged, in order of position. Those that the views have already are not
     /// counted again.
     pub logged_errors: Vec<LoggedError>,
+    /// The number of events that were left out because their messages had been erased.
+    pub erased_events: u64,
 }
 
 /// One message that a step touched.

@@ -41,7 +41,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
-use crate::domain::{MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
+use crate::domain::{AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage};
 pub use checked::{Checked, Damage};
@@ -287,6 +287,9 @@ pub trait Views: Send + Sync {
     /// The names of the tags that messages have, in byte order, for errors about unknown ones; not all if
     /// there are very many.
     fn tag_names(&self) -> Result<Vec<String>, StoreError>;
+
+    /// The accounts of the messages.
+    fn accounts(&self) -> Result<Vec<AccountSid>, StoreError>;
 
     /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;

@@ -1,6 +1,7 @@
 //! `erase`: removes the content of messages from the ledger for good, also while a server runs.
 
 mod output;
+pub mod repeat;
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 

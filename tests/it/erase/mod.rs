@@ -3,6 +3,7 @@
 mod files;
 mod interrupted;
 mod on_postgres;
+mod reading;
 mod running;
 mod selection;
 

@@ -141,8 +141,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
 ];
 
 /// What `http` may use of `projection`: its state, the fold of one message, and the effects of events.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
-    ["worker", "verify", "message_query", "fold", "effects"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 6] =
+    ["worker", "verify", "message_query", "fold", "effects", "erased"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 8] = [

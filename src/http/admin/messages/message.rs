@@ -101,6 +101,7 @@ pub async fn find(
             "no event of message `{}` is in the log",
             sid.escape_debug()
         ))),
+        MessageResult::Erased(erased) => Err(Problem::ErasedMessage(erased)),
         MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),

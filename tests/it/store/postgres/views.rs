@@ -65,6 +65,7 @@ fn step(store: &dyn Store) -> Batch {
         messages: Vec::new(),
         tree_nodes: Vec::new(),
         logged_errors: Vec::new(),
+        erased_events: 0,
     }
 }
 
@@ -189,6 +190,7 @@ fn step_of_nothing(store: &dyn Store) -> Batch {
         messages: Vec::new(),
         tree_nodes: Vec::new(),
         logged_errors: Vec::new(),
+        erased_events: 0,
     }
 }
 

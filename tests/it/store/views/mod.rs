@@ -51,7 +51,14 @@ fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
     };
     let messages =
         messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
-    Batch { from, to, messages, tree_nodes: Vec::new(), logged_errors: Vec::new() }
+    Batch {
+        from,
+        to,
+        messages,
+        tree_nodes: Vec::new(),
+        logged_errors: Vec::new(),
+        erased_events: 0,
+    }
 }
 
 /// Projects new messages of these keys, one event each.
