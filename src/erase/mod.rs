@@ -89,6 +89,8 @@ pub enum Step {
     QuarantinePurged,
     /// The files of jobs are removed.
     JobsRemoved,
+    /// `reconcile` has no sends with their addresses any more.
+    SendsForgotten,
     /// The views were rebuilt up to a position.
     Rebuilding(Position),
     /// The rebuilt views are in use.
@@ -184,6 +186,8 @@ fn remove_traces(
         let removed = jobs::remove_files(ledger.database, ledger_id).map_err(EraseError::Jobs)?;
         erased.files = removed;
         go_on(Step::JobsRemoved)?;
+        traces::forget_sends(ledger.log)?;
+        go_on(Step::SendsForgotten)?;
         let mut progress = |position| match go_on(Step::Rebuilding(position)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use super::EraseError;
 use super::which::Which;
-use crate::domain::Position;
+use crate::domain::{Position, Rule};
+use crate::projection::ProjectionError;
+use crate::projection::replay::replay;
+use crate::reconcile::{self, ReconcileError};
 use crate::store::erase::CleanUp;
 use crate::store::quarantine::QuarantinedRequest;
 use crate::store::{Database, Store, StoreError, open_quarantine};
@@ -67,6 +70,28 @@ fn is_about(which: &Which, request: &QuarantinedRequest) -> bool {
     }
 }
 
+/// Removes the sends that `reconcile` keeps, with their addresses; waits for a run to end.
+pub fn forget_sends(log: &dyn Store) -> Result<(), EraseError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match reconcile::forget_sends(log) {
+            Ok(()) => return Ok(()),
+            Err(ReconcileError::AtWork) if Instant::now() < deadline => sleep(BETWEEN_TRIES),
+            Err(ReconcileError::AtWork) => {
+                return Err(EraseError::Blocked(
+                    "a run of reconcile keeps sends with their addresses; let it end, and run the \
+                     command again",
+                ));
+            }
+            Err(ReconcileError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                let act = "forget the sends of reconcile".to_owned();
+                return Err(StoreError::Engine { act, cause: Box::new(error) }.into());
+            }
+        }
+    }
+}
+
 /// Removes what the engine still has outside its tables, and waits for readers. Returns where else the database's
 /// server keeps it.
 pub fn clean_up(log: &dyn Store) -> Result<Option<&'static str>, EraseError> {
@@ -90,12 +115,12 @@ pub fn clean_up(log: &dyn Store) -> Result<Option<&'static str>, EraseError> {
 pub fn rebuild_views(
     views: &dyn Store,
     progress: &mut dyn FnMut(Position) -> ControlFlow<()>,
-    rule: crate::domain::Rule,
+    rule: Rule,
 ) -> Result<(), EraseError> {
     loop {
-        match crate::projection::replay::replay(views, rule, progress) {
+        match replay(views, rule, progress) {
             Ok(_) => return Ok(()),
-            Err(crate::projection::ProjectionError::Store(StoreError::Replaying { .. }))
+            Err(ProjectionError::Store(StoreError::Replaying { .. }))
                 if progress(0).is_continue() =>
             {
                 sleep(BETWEEN_TRIES);

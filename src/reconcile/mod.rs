@@ -21,7 +21,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 pub use self::dry_run::{DryRun, dry_run};
-pub use self::progress::{LastReconcile, Progress, last_reconcile};
+pub use self::progress::{LastReconcile, Progress, forget_sends, last_reconcile};
 pub use self::unconfirmed_sends::UnconfirmedSends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::projection::known_facts::{KnownFacts, Novelty};

@@ -8,6 +8,7 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
         "config show" => Some("A value is invalid."),
         "check-signature" => Some("The signature is invalid."),
         "doctor" => Some("A check failed."),
+        "erase" => Some("Other messages mention the address; see the positions."),
         "simulate" => Some("A forged callback was acknowledged."),
         "streams check" => Some("Twilio does not send every event type to this ledger."),
         "verify" => Some("There are findings."),

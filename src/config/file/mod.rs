@@ -122,6 +122,7 @@ impl<'de> Visitor<'de> for Section<'_> {
                 "accounts" => file.accounts = map.next_value()?,
                 "forward" => file.forward = map.next_value()?,
                 "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
+                "retention" => map.next_value_seed(Section { prefix: "retention.", file })?,
                 "tags" => map.next_value_seed(Section { prefix: "tags.", file })?,
                 key => {
                     let setting = SETTINGS.iter().find(|setting| setting.key == key);
@@ -162,7 +163,7 @@ impl<'de> DeserializeSeed<'de> for Key {
             .filter(|setting| setting.form != Form::EnvironmentOnly)
             .map(|setting| setting.key);
         let known: Vec<_> =
-            keys.chain(["reconcile", "tags", "accounts"]).filter(in_section).collect();
+            keys.chain(["reconcile", "retention", "tags", "accounts"]).filter(in_section).collect();
         let key = known.iter().find(|key| key.strip_prefix(self.prefix) == Some(&found));
         key.copied().ok_or_else(|| {
             let names = known.iter().map(|key| format!("`{}`", &key[self.prefix.len()..]));

@@ -143,3 +143,20 @@ fn an_erasure_waits_for_a_reader_of_the_log_and_then_asks_for_its_end() {
     erased(&ledger, &["--address", ADDRESS]);
     assert_eq!(files_with(&ledger.file(""), DIGITS), [""; 0]);
 }
+
+#[test]
+fn what_reconcile_keeps_does_not_contain_it_either() {
+    let ledger = Ledger::with_events(&story(20));
+    let kept = json!({
+        "ledger_id": ledger.open_for_reading().ledger_id().to_string(),
+        "runs": 7,
+        "sends": { "read_to": 40, "open": [
+            { "send_id": "s-1", "at": 0, "to": ADDRESS, "from": null, "messaging_service_sid": null },
+        ] },
+    });
+    std::fs::write(ledger.file("ledger.reconcile.json"), kept.to_string()).unwrap();
+    erased(&ledger, &["--address", ADDRESS]);
+    assert_eq!(files_with(&ledger.file(""), DIGITS), [""; 0]);
+    let kept = std::fs::read_to_string(ledger.file("ledger.reconcile.json")).unwrap();
+    assert!(kept.contains("\"runs\": 7"), "{kept}");
+}

@@ -19,6 +19,7 @@ fn an_erased_message_is_gone_and_says_since_when() {
     app.receive(delivered(&sid(2)));
     app.caught_up();
     erase_of_app(&app, &["--message", &sid(1)]);
+    app.caught_up_to(3);
 
     let erasure = app.get("/v1/events/3").json();
     let expected = format!(

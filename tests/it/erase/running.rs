@@ -77,3 +77,27 @@ fn a_server_continues_in_the_rebuilt_views() {
     app.caught_up();
     assert_eq!(app.message(&sid(2))["status"], "delivered");
 }
+
+#[test]
+fn a_server_erases_messages_of_a_certain_age() {
+    let ledger = crate::support::ledger::Ledger::with_events(&[
+        crate::support::events::event(delivered(&sid(1))), // of January
+    ]);
+    let mut app = App::not_started(&[]);
+    std::fs::copy(ledger.log_file(), app.log_file()).unwrap();
+    app.configure("[retention]\nerase_after = \"40d\"\n");
+    app.restart();
+    app.receive(delivered(&sid(2)));
+    app.eventually("it is erased", || app.get(&format!("/v1/messages/{}", sid(1))).code == 410);
+    assert_eq!(app.message(&sid(2))["status"], "delivered");
+    app.eventually("it is logged", || app.stderr().contains("erased because of their age"));
+}
+
+#[test]
+fn messages_are_not_erased_while_callbacks_are_expected() {
+    let app = App::not_started(&[]);
+    app.configure("[retention]\nerase_after = \"7d\"\n");
+    let output = app.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("a time from 30d on"), "{}", stderr(&output));
+}

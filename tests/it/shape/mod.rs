@@ -31,7 +31,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("access_log", &["background"]),
     ("forward", &["background", "domain", "twilio", "store", "projection", "wire"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
-    ("erase", &["domain", "twilio", "store", "projection", "wire", "send", "jobs"]),
+    ("erase", &["domain", "twilio", "store", "projection", "wire", "send", "reconcile", "jobs"]),
     (
         "checks",
         &[
@@ -97,6 +97,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "quarantine",
             "access_log",
             "jobs",
+            "erase",
             "checks",
             "http",
             "config",
