@@ -127,3 +127,30 @@ fn erasure(positions: &[Position], messages: u64, request: &str, now: Timestamp)
         salt: new_salt(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ERASED_EVENTS_MAX, Group, transactions};
+    use crate::domain::Position;
+
+    fn group(events: impl IntoIterator<Item = (Position, bool)>) -> Group {
+        Group { events: events.into_iter().collect(), ..Group::default() }
+    }
+
+    #[test]
+    fn no_message_is_divided_unless_it_is_larger_than_a_transaction() {
+        let half = |from: u64| group((from..from + 2000).map(|position| (position, true)));
+        let lengths: Vec<_> =
+            transactions(&[half(1), half(3000), half(6000)]).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [4000, 2000]);
+    }
+
+    /// So that what is left of it after a kill is found again.
+    #[test]
+    fn of_a_large_message_what_matches_is_erased_last() {
+        let large = group((1..=5000).map(|position| (position, position == 7 || position == 9)));
+        let all = transactions(&[large]);
+        assert_eq!(all[0].len(), ERASED_EVENTS_MAX);
+        assert_eq!(all[1].last_chunk(), Some(&[9, 7]));
+    }
+}

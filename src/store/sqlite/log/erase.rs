@@ -92,8 +92,8 @@ fn empty(transaction: &Transaction<'_>, unused: &UnusedEnvelopes) -> rusqlite::R
          SET method = '', url = '', headers = ''
          WHERE id = ?1",
     )?;
-    let unused = unused.ids.iter().filter(|id| !taken.contains(*id));
-    unused.map(|id| update.execute([id]).map(|_rows| ())).collect()
+    let mut unused = unused.ids.iter().filter(|id| !taken.contains(*id));
+    unused.try_for_each(|id| update.execute([id]).map(|_rows| ()))
 }
 
 /// See [`crate::store::erase::Erasing::unused_envelopes`].
