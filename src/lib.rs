@@ -8,7 +8,7 @@
 //!
 //! Around them: `wire` gives events and messages their JSON shape, `report` counts messages, `export`
 //! streams them out, `forward` sends events to other applications, `backup` copies the log; `quarantine` keeps rejected requests and
-//! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
+//! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server; `erase` removes the content of messages from all of them;
 //! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `seal` signs how many events there are and what their root is, and `evidence` makes and checks proofs of one message;
 //! `subaccounts` fetches accounts and their tokens; `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
@@ -54,6 +54,8 @@ pub mod forward;
 pub mod seal;
 
 pub mod jobs;
+
+pub mod erase;
 
 pub mod checks;
 

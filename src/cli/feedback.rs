@@ -80,7 +80,9 @@ fn known_account(message_sid: &MessageSid, settings: &Settings) -> Result<Option
     };
     match find_message(&*store, &query)? {
         MessageResult::Found { folded, .. } => Ok(folded.key.account_sid),
-        MessageResult::NotFound | MessageResult::BeyondHead(_) => Ok(None),
+        MessageResult::NotFound | MessageResult::Erased(_) | MessageResult::BeyondHead(_) => {
+            Ok(None)
+        }
         MessageResult::Ambiguous(accounts) => {
             let names = settings.account_names()?;
             Err(UsageError(several_accounts(&accounts, &names)).into())

@@ -9,6 +9,7 @@ mod config;
 mod copy;
 mod demo;
 mod doctor;
+mod erase;
 mod events;
 mod evidence;
 mod export;
@@ -90,6 +91,8 @@ enum Command {
     Backup(backup::Args),
     /// Create a ledger from a backup and verify it; never overwrites a ledger
     Restore(restore::Args),
+    /// Erase the content of messages, for good: by message, by address, or by age
+    Erase(erase::Args),
     /// Copy the log into another ledger, such as from SQLite to PostgreSQL, and verify the copy
     Copy(copy::Args),
     /// Make a file with which others can check one message without this ledger, or check one
@@ -193,6 +196,7 @@ impl Cli {
             Command::Restore(args) => restore::run(args, &settings),
             Command::Evidence(args) => evidence::run(args, &settings),
             Command::Seal(args) => seal::run(args, &settings),
+            Command::Erase(args) => erase::run(args, &settings),
             Command::Copy(args) => copy::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),

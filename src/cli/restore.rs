@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{Format, Outcome, backup};
+use super::{Format, Outcome, backup, erase};
 use crate::backup::{Origin, restore};
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::progress;
@@ -21,6 +21,10 @@ pub struct Args {
     #[arg(long)]
     branch: bool,
 
+    /// A record that `erase --record` printed: what it names is erased again. Can be repeated
+    #[arg(long, value_name = "FILE")]
+    erasures: Vec<PathBuf>,
+
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -28,9 +32,15 @@ pub struct Args {
 /// Creates the ledger and prints its head and hash.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
+    let records = args.erasures.iter().map(|file| erase::repeat::read(file));
+    let records = records.collect::<Result<Vec<_>>>()?;
     let interrupt = Interrupt::listen()?;
     let source = Database::Sqlite(args.file.clone());
-    let head = store::open(&source, Access::Read).and_then(|source| source.head());
+    let opened = store::open(&source, Access::Read);
+    if let Ok(source) = &opened {
+        records.iter().try_for_each(|record| erase::repeat::check(record, &**source))?;
+    }
+    let head = opened.and_then(|source| source.head());
     let bar = progress::over_events(head.unwrap_or(0), "restore");
     let origin = if args.branch { Origin::New } else { Origin::Same };
     let copied = restore(&args.file, &database, origin, &mut |position| {
@@ -38,5 +48,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         interrupt.asked()
     });
     bar.finish_and_clear();
-    backup::print("ledger", &database.place(), copied, args.format)
+    let is_restored = copied.is_ok();
+    let outcome = backup::print("ledger", &database.place(), copied, args.format)?;
+    if is_restored && !records.is_empty() {
+        erase::repeat::run(&records, &interrupt, settings)?;
+    }
+    Ok(outcome)
 }

@@ -14,6 +14,7 @@ mod messages;
 mod quarantine;
 mod reconcile;
 mod reread;
+mod retention;
 mod seal;
 mod setting;
 mod twilio_api;
@@ -108,6 +109,8 @@ pub struct ServerConfig {
     pub access_log: Option<Destination>,
     /// The settings of reconciliation.
     pub reconciling: Reconciling,
+    /// The age at which messages are erased; `None` if they are kept.
+    pub erase_after: Option<Duration>,
     /// The table of error codes.
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code; `None` if none is configured.
@@ -239,6 +242,7 @@ impl Settings {
             quarantine: self.quarantine()?,
             access_log: self.access_log()?,
             reconciling: self.reconciling()?,
+            erase_after: self.erase_after()?,
             error_codes: self.error_codes(None)?,
             default_country: self.default_country()?,
             time_zone: self.time_zone()?,

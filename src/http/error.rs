@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::send_problem::SendProblem;
 use crate::domain::{AccountSid, Position};
 use crate::projection::ProjectionError;
+use crate::projection::erased::ErasedMessage;
 use crate::quarantine::rejection::Rejection;
 use crate::seal::stored::StoredError;
 use crate::store::StoreError;
@@ -58,6 +59,8 @@ pub enum Problem {
     NotFound(String),
     /// Its content was erased, as this position of the log records.
     Erased(Position),
+    /// The message was erased.
+    ErasedMessage(ErasedMessage),
     Conflict(String),
     /// Several accounts have this message SID: each with its SID and with what it is called.
     SeveralAccounts(Vec<(AccountSid, String)>),
@@ -227,6 +230,10 @@ impl fmt::Display for Problem {
             Problem::Erased(position) => {
                 write!(f, "its content was erased, as the event at position {position} records")
             }
+            Problem::ErasedMessage(ErasedMessage { position, at }) => write!(
+                f,
+                "this message was erased at {at}, as the event at position {position} records"
+            ),
             Problem::MethodNotAllowed(allowed) => write!(f, "this path takes only {allowed}"),
             Problem::NoToken => f.write_str("this listener needs `Authorization: Bearer TOKEN`"),
             Problem::UnknownHost => f.write_str(
@@ -327,7 +334,7 @@ impl ResponseError for Problem {
             | Problem::TooManyExports
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
-            Problem::Erased(_) => StatusCode::GONE,
+            Problem::Erased(_) | Problem::ErasedMessage(_) => StatusCode::GONE,
             Problem::Conflict(_) | Problem::SeveralAccounts(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,

@@ -9,8 +9,10 @@ use super::spool::{RowKind, SpooledRow};
 use super::stage::{StagedImport, spooling};
 use super::{Counts, ImportError, ImportFormat, ProgressFn};
 use crate::domain::NewEvent;
+use crate::projection::erased::erased_by;
 use crate::projection::known_facts::{KnownFacts, Novelty};
-use crate::store::{StoreError, Views};
+use crate::projection::read;
+use crate::store::{Store, StoreError};
 
 /// The maximum number of events in one batch: a running server's callbacks wait while it is appended.
 const BATCH_EVENTS: usize = 500;
@@ -26,17 +28,17 @@ impl StagedImport {
     /// or to the rows appended before. `tell` is called with the number of processed rows.
     pub fn append(
         &mut self,
-        views: Option<&dyn Views>,
+        store: Option<&dyn Store>,
         append: Append<'_>,
         progress: ProgressFn<'_>,
     ) -> (Counts, Result<(), ImportError>) {
-        let outcome = self.append_all(views, append, progress);
+        let outcome = self.append_all(store, append, progress);
         (self.counts, outcome)
     }
 
     fn append_all(
         &mut self,
-        views: Option<&dyn Views>,
+        store: Option<&dyn Store>,
         append: Append<'_>,
         progress: ProgressFn<'_>,
     ) -> Result<(), ImportError> {
@@ -52,7 +54,7 @@ impl StagedImport {
             let file = &files[file as usize];
             let new = if kind == RowKind::Event {
                 let event = parse_event(&row, file.ledger.as_deref()).expect("it was read before");
-                let is_new = ids.remove(&event.event_id).is_some();
+                let is_new = ids.remove(&event.event_id).is_some() && !is_of_erased(store, &event)?;
                 if is_new && has_records {
                     facts.insert(&event);
                 }
@@ -63,7 +65,7 @@ impl StagedImport {
                 let format = file.format.unwrap_or(ImportFormat::Rest);
                 let origin = Origin { format, file: &file.name, line };
                 let event = message_record::event(outbound, origin, options.now);
-                let novelty = facts.insert_if_new(views, &event)?;
+                let novelty = facts.insert_if_new(store, &event)?;
                 (novelty == Novelty::New).then_some(event)
             };
             match new {
@@ -93,4 +95,10 @@ fn append_batch(batch: &mut Vec<NewEvent>, append: Append<'_>) -> Result<u64, St
     let count = batch.len() as u64;
     batch.clear();
     Ok(count)
+}
+
+/// Whether the message of an event was erased, so that it is not taken in again.
+fn is_of_erased(store: Option<&dyn Store>, event: &NewEvent) -> Result<bool, StoreError> {
+    let Some((store, key)) = store.zip(read(event).message_key()) else { return Ok(false) };
+    Ok(erased_by(store, &[&key])?[0].is_some())
 }

@@ -46,6 +46,10 @@ impl StagedImport {
                 after = recorded.position;
                 let id = recorded.event_id;
                 match self.ids.get(&id) {
+                    // It is not taken in again.
+                    Some(_) if recorded.erased.is_some() => {
+                        self.ids.remove(&id);
+                    }
                     Some(wanted) if *wanted == fingerprint(recorded.event) => {
                         self.ids.remove(&id);
                     }

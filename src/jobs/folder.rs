@@ -64,6 +64,25 @@ impl JobFolder {
         Ok(jobs)
     }
 
+    /// Removes every file, also that of an export that is being made, which then fails. Returns how many.
+    pub fn remove_all(&self) -> io::Result<u64> {
+        let files = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            files => files?,
+        };
+        let mut removed = 0;
+        for file in files {
+            let name = file?.file_name();
+            if name.to_str().is_some_and(is_made_here) {
+                match fs::remove_file(self.path.join(&name)) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => removed += 1,
+                }
+            }
+        }
+        Ok(removed)
+    }
+
     /// Begins the file of an export.
     pub fn create_file(&self, job: &Job) -> io::Result<AtomicFile> {
         let name = file_name(job).ok_or(ErrorKind::InvalidInput)?;

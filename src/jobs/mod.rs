@@ -57,6 +57,11 @@ pub enum NotStarted {
     Thread(#[source] io::Error),
 }
 
+/// Removes the files and records of a ledger's jobs, also next to a running server; returns how many files.
+pub fn remove_files(database: &Database, ledger_id: Uuid) -> io::Result<u64> {
+    JobFolder::of(&database.local_path(), ledger_id).remove_all()
+}
+
 /// The jobs of a server. Clones share them.
 #[derive(Clone)]
 pub struct Jobs(Arc<Shared>);

@@ -6,6 +6,7 @@ use std::thread;
 use super::ProjectionError;
 use super::batch::prefetch::Prefetcher;
 use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
+use super::erased::erased_by;
 use crate::domain::Position;
 use crate::domain::hash::Hash;
 use crate::domain::tree::{Node, RightEdge};
@@ -104,11 +105,18 @@ fn step(
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
-    let messages = join(store, views, prepared.buffers.messages.take())?;
+    let (messages, erased_events) = join(store, views, prepared.buffers.messages.take())?;
     let logged_errors = std::mem::take(&mut prepared.buffers.logged_errors);
     let silent_events = std::mem::take(&mut prepared.buffers.silent_events);
-    let batch =
-        Batch { from: from.position, to, messages, tree_nodes, logged_errors, silent_events };
+    let batch = Batch {
+        from: from.position,
+        to,
+        messages,
+        tree_nodes,
+        logged_errors,
+        silent_events,
+        erased_events,
+    };
     views.project(&batch)?;
     Ok(batch)
 }
@@ -126,12 +134,13 @@ fn grown(tree: &RightEdge, leaves: &[Hash]) -> (RightEdge, Vec<(Node, Hash)>) {
     (tree, nodes)
 }
 
-/// Joins the messages of a batch with their state in the views.
+/// Joins the messages of a batch with their state in the views. Those that were erased are left out, and their
+/// events counted.
 fn join(
     store: &dyn Store,
     views: &dyn Views,
     mut messages: Vec<MessageChange>,
-) -> Result<Vec<MessageChange>, ProjectionError> {
+) -> Result<(Vec<MessageChange>, u64), ProjectionError> {
     let keys: Vec<_> = messages.iter().map(|change| &change.message.key).collect();
     let known = views.load(&keys)?;
     let mut by_content = |a, b| {
@@ -145,5 +154,26 @@ fn join(
             change.message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
-    Ok(messages)
+    let erased_events = leave_out_erased(store, &mut messages)?;
+    Ok((messages, erased_events))
+}
+
+/// Leaves out the new messages that were erased; returns the number of their events.
+fn leave_out_erased(
+    store: &dyn Store,
+    messages: &mut Vec<MessageChange>,
+) -> Result<u64, ProjectionError> {
+    let new = messages.iter().filter(|change| change.before.is_none());
+    let keys: Vec<_> = new.map(|change| &change.message.key).collect();
+    let erased = erased_by(store, &keys)?;
+    if erased.iter().all(Option::is_none) {
+        return Ok(0);
+    }
+    let (mut erased, mut events) = (erased.into_iter(), 0);
+    messages.retain(|change| {
+        let is_erased = change.before.is_none() && erased.next().flatten().is_some();
+        events += if is_erased { change.message.lifecycle.counts.events } else { 0 };
+        !is_erased
+    });
+    Ok(events)
 }

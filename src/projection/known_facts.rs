@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
 
+use super::erased::erased_by;
 use crate::domain::message::status_reported::StatusReported;
 use crate::domain::price::Price;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Position, Status};
-use crate::store::{Store, StoreError, Views, for_each_event};
+use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
 /// Part of a SHA-256: there may be millions of facts, and two must never be confused.
@@ -22,6 +23,8 @@ type Fact = [u8; 16];
 pub enum Novelty {
     /// It reports a status, an error code or a price for the first time.
     New,
+    /// Its message was erased, and is not taken in again.
+    Erased,
     /// Earlier events have reported the same.
     Known,
     /// It is not about a message, or reports nothing of it.
@@ -51,18 +54,21 @@ impl KnownFacts {
         })
     }
 
-    /// Whether an event adds to the views and these facts. If so, its facts are inserted.
+    /// Whether an event adds to the views of a ledger and these facts. If so, its facts are inserted.
     pub fn insert_if_new(
         &mut self,
-        views: Option<&dyn Views>,
+        store: Option<&dyn Store>,
         event: &NewEvent,
     ) -> Result<Novelty, StoreError> {
         let reading = ParsedCallback::parse(event);
         let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
             return Ok(Novelty::NoReport);
         };
-        if let Some(views) = views {
-            let messages = views.find(&key.message_sid)?.1;
+        if let Some(store) = store {
+            if erased_by(store, &[&key])?[0].is_some() {
+                return Ok(Novelty::Erased);
+            }
+            let messages = store.views().find(&key.message_sid)?.1;
             let known = messages.iter().find(|message| message.key == key);
             if known.is_some_and(|message| message.lifecycle.evidence.contains(reported)) {
                 return Ok(Novelty::Known);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::erased::{ErasedMessage, erased_by, find_erased};
 use super::fold::{Folded, fold};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
@@ -54,6 +55,8 @@ pub enum MessageResult {
     NotFound,
     /// The log ends before the position in the query.
     BeyondHead(BeyondHead),
+    /// The message was erased.
+    Erased(ErasedMessage),
     /// Several accounts have a message with this SID; events without an account do not count.
     Ambiguous(Vec<AccountSid>),
     /// The message as of then.
@@ -93,7 +96,30 @@ pub fn find_message(store: &dyn Store, query: &MessageQuery) -> Result<MessageRe
     for (account, event) in tail(store, &query.message_sid, checkpoint.position, last)? {
         events.entry(account).or_default().push(event);
     }
-    Ok(answer(query, last, events))
+    leave_out_erased(store, query, &mut events)?;
+    match answer(query, last, events) {
+        MessageResult::NotFound => {
+            let erased = find_erased(store, &query.message_sid, query.account_sid.as_ref())?;
+            Ok(erased.map_or(MessageResult::NotFound, MessageResult::Erased))
+        }
+        answer => Ok(answer),
+    }
+}
+
+/// Leaves out the messages that were erased. Views that are not rebuilt yet have them, and events may follow.
+fn leave_out_erased(
+    store: &dyn Store,
+    query: &MessageQuery,
+    events: &mut BTreeMap<Option<AccountSid>, Vec<RecordedEvent>>,
+) -> Result<(), StoreError> {
+    let key = |account_sid: &Option<AccountSid>| MessageKey {
+        account_sid: account_sid.clone(),
+        message_sid: query.message_sid.clone(),
+    };
+    let keys: Vec<_> = events.keys().map(key).collect();
+    let mut erased = erased_by(store, &keys.iter().collect::<Vec<_>>())?.into_iter();
+    events.retain(|_, _| erased.next().flatten().is_none());
+    Ok(())
 }
 
 /// The message's events between two positions, by scanning the log.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::{IntCounter, IntCounterVec, Opts};
 
 use crate::domain::{ErrorCode, Lifecycle, Status};
-use crate::store::MessageChange;
+use crate::store::{Batch, MessageChange};
 
 /// The error codes that are counted by themselves, because each is a time series. Twilio documents some 200
 /// of messages, of which an account sees a few.
@@ -27,6 +27,8 @@ pub struct ProjectionMetrics {
     pub late: IntCounter,
     /// Events with a status that is not one of an outbound message.
     pub unrecognised: IntCounter,
+    /// Events of messages that had been erased.
+    pub of_erased: IntCounter,
     /// Messages, not events.
     pub conflicts: IntCounter,
     /// Failed messages by error code.
@@ -81,6 +83,11 @@ impl Default for ProjectionMetrics {
             duplicates: counter("duplicate_events", "Events that an earlier one says in full."),
             late: counter("late_events", "Events that rank below what had been heard before them."),
             unrecognised: counter("unrecognised_events", "Events without a status that is known."),
+            of_erased: IntCounter::new(
+                "delivery_ledger_events_of_erased_messages",
+                "Events that arrived after their messages had been erased.",
+            )
+            .expect("it is a name"),
             conflicts: counter(
                 "conflicting_messages",
                 "Messages of which there came to be evidence both of success and of failure.",
@@ -92,9 +99,10 @@ impl Default for ProjectionMetrics {
 
 impl ProjectionMetrics {
     /// Counts the unusual events of a batch.
-    pub fn count(&self, messages: &[MessageChange]) {
+    pub fn count(&self, batch: &Batch) {
+        self.of_erased.inc_by(batch.erased_events);
         let mut failed = BTreeMap::new();
-        for MessageChange { before, message } in messages {
+        for MessageChange { before, message } in &batch.messages {
             let (now, before) = (&message.lifecycle, before.as_deref());
             let had = before.map(|lifecycle| lifecycle.counts).unwrap_or_default();
             let added = |counter: &IntCounter, now: u64, had: u64| {

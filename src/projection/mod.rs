@@ -6,6 +6,7 @@ pub mod catch_up;
 pub mod compatibility;
 pub mod digest;
 pub mod effects;
+pub mod erased;
 pub mod events_of_message;
 pub mod fold;
 pub mod known_facts;

@@ -223,7 +223,7 @@ impl Projection<'_> {
             let gathered_at = Instant::now();
             let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
                 shared.projected.advance(batch.to.position);
-                shared.metrics.count(&batch.messages);
+                shared.metrics.count(batch);
                 shared.clear_failed();
                 match self.is_to_end() {
                     true => ControlFlow::Break(()),

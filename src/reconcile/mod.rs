@@ -21,7 +21,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 pub use self::dry_run::{DryRun, dry_run};
-pub use self::progress::{LastReconcile, Progress, last_reconcile};
+pub use self::progress::{LastReconcile, Progress, forget_sends, last_reconcile};
 pub use self::unconfirmed_sends::UnconfirmedSends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::projection::known_facts::{KnownFacts, Novelty};
@@ -269,10 +269,10 @@ impl<'a> Run<'a> {
     /// True if an event adds a fact about its message, or identifies its send; the fact is known
     /// afterwards.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
-        Ok(match self.known_facts.insert_if_new(Some(self.store.views()), event)? {
+        Ok(match self.known_facts.insert_if_new(Some(self.store), event)? {
             Novelty::New => true,
             Novelty::Known => event.notes.contains_key(MAY_ANSWER),
-            Novelty::NoReport => false,
+            Novelty::NoReport | Novelty::Erased => false,
         })
     }
 }

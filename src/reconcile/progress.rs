@@ -95,6 +95,16 @@ pub fn begin(store: &dyn Store) -> Result<Box<dyn TaskGuard>, ReconcileError> {
     store.begin(Task::Reconcile)?.ok_or(ReconcileError::AtWork)
 }
 
+/// Forgets the sends whose outcome is unknown, with their addresses; the next run finds those again that are
+/// still in the log.
+pub fn forget_sends(store: &dyn Store) -> Result<(), ReconcileError> {
+    let _alone = begin(store)?;
+    match Progress::kept(store) {
+        None => Ok(()),
+        Some(kept) => Ok(Progress { sends: UnconfirmedSends::default(), ..kept }.write(store)?),
+    }
+}
+
 impl Progress {
     /// Reads the saved progress; empty if it cannot be read, or belongs to another ledger.
     pub fn read(store: &dyn Store) -> Self {

@@ -7,6 +7,7 @@ mod handler_state;
 mod health_checks;
 mod reconcile_job;
 mod reload;
+mod retention;
 mod running_ledger;
 mod sealing;
 mod sending;
@@ -29,6 +30,7 @@ pub use self::running_ledger::RunningLedger;
 use self::running_ledger::{RunningAccessLog, RunningQuarantine};
 use self::sealing::Sealing;
 pub use self::signals::stop as stop_signal;
+use crate::background::Background;
 use crate::config::Settings;
 use crate::domain::message::tags::IndexedTags;
 use crate::http;
@@ -82,6 +84,8 @@ pub fn run(settings: &Settings) -> Result<()> {
         ..BackgroundParts::default()
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
+    let erase_after = config.erase_after;
+    let retention = erase_after.map(|age| retention::start(&ledger, &database, rule, age));
     let verifying = background.verifying.clone();
     let (subaccount_metrics, forward_metrics) =
         (background.subaccounts.clone(), background.forwarded.clone());
@@ -127,9 +131,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         served
     });
     verifying.inspect(background::Handle::stop);
-    if let Some(reconciling) = &reconciling {
-        reconciling.stop();
-    }
+    [&reconciling, &retention].into_iter().flatten().for_each(Background::stop);
     quarantine.into_iter().for_each(RunningQuarantine::finish);
     access_log.into_iter().for_each(RunningAccessLog::finish);
     sealing::finish(&sealing, &ledger);

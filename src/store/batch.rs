@@ -69,6 +69,8 @@ pub struct Batch {
     pub logged_errors: Vec<LoggedError>,
     /// The events that name a message and report nothing of it, in order of position.
     pub silent_events: Vec<SilentEvent>,
+    /// The number of events that were left out because their messages had been erased.
+    pub erased_events: u64,
 }
 
 /// An event that names a message and reports nothing of it, or did so before it was erased.

@@ -8,6 +8,7 @@ mod checked;
 pub mod claims;
 mod codec;
 pub mod copy;
+pub mod erase;
 mod error;
 mod events;
 pub mod forward;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use self::claims::Claims;
+use self::erase::Erasing;
 use self::nodes::Nodes;
 use self::seals::{NewSealRecord, SealQuery, SealRecord};
 use crate::domain::event::Erased;
@@ -39,7 +41,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
-use crate::domain::{MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
+use crate::domain::{AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use batch::{Batch, Checkpoint, Message, MessageChange, MessagePage, SilentEvent};
 pub use checked::{Checked, Damage};
@@ -200,6 +202,9 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Erases content of the log.
+    fn erasing(&self) -> &dyn Erasing;
+
     /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
 
@@ -225,9 +230,16 @@ pub trait Store: Send + Sync {
 /// Appends events, all or none, and returns the position of the last. While other processes write, it
 /// tries again for up to `APPEND_PATIENCE`.
 pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
+    when_free(&mut || store.append(events))
+}
+
+/// Repeats an append for up to `APPEND_PATIENCE` while other processes write.
+pub fn when_free(
+    append: &mut dyn FnMut() -> Result<Position, StoreError>,
+) -> Result<Position, StoreError> {
     let deadline = Instant::now() + APPEND_PATIENCE;
     loop {
-        match store.append(events) {
+        match append() {
             Err(StoreError::Busy) if Instant::now() < deadline => {}
             outcome => return outcome,
         }
@@ -282,6 +294,9 @@ pub trait Views: Send + Sync {
     /// The names of the tags that messages have, in byte order, for errors about unknown ones; not all if
     /// there are very many.
     fn tag_names(&self) -> Result<Vec<String>, StoreError>;
+
+    /// The accounts of the messages.
+    fn accounts(&self) -> Result<Vec<AccountSid>, StoreError>;
 
     /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;

@@ -119,6 +119,9 @@ pub trait Quarantine: Send {
     /// Removes these; returns how many were there.
     fn remove(&mut self, ids: &[Uuid]) -> Result<u64, StoreError>;
 
+    /// Removes these, and every trace of them and of those that were removed before; returns how many were there.
+    fn erase(&mut self, ids: &[Uuid]) -> Result<u64, StoreError>;
+
     /// Removes those that arrived before a time, or all, and gives their room back; returns how many.
     fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError>;
 }

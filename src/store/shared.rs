@@ -9,6 +9,8 @@ pub enum Task {
     Reconcile,
     /// Checking rejected requests again, and appending those that are valid now.
     Recheck,
+    /// Erasing events, and everything derived from them.
+    Erase,
 }
 
 /// The right to run a task, given back when this is dropped or the process ends.
@@ -24,6 +26,8 @@ pub enum KeptValue {
     Reconcile,
     /// The last backup, as JSON.
     Backup,
+    /// Whether an erasure is unfinished, as JSON.
+    Erasure,
 }
 
 impl KeptValue {
@@ -32,6 +36,7 @@ impl KeptValue {
         match self {
             KeptValue::Reconcile => "reconcile",
             KeptValue::Backup => "backup",
+            KeptValue::Erasure => "erasure",
         }
     }
 }

@@ -9,6 +9,7 @@ mod callbacks;
 mod cli;
 mod docs;
 mod doctor;
+mod erase;
 mod event_streams;
 mod evidence;
 mod files;

@@ -98,7 +98,8 @@ fn check_tags(filter: &MessageFilter, views: &dyn Views) -> Result<()> {
 fn audit_only(message: &Message, args: &Args, settings: &Settings) -> Result<Outcome> {
     let account_sid = message.key.account_sid.as_ref().map_or("", AccountSid::as_str);
     let args = Args { account_sid: Some(account_sid.to_owned()), ..args.clone() };
-    audit(message.key.message_sid.clone(), &args, settings)
+    let shown = audit(message.key.message_sid.clone(), &args, settings)?;
+    Ok(shown.unwrap_or(Outcome::NotFound))
 }
 
 fn show(

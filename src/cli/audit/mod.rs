@@ -20,10 +20,12 @@ use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Label;
 use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
+use crate::projection::erased::ErasedMessage;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::seal::stored::last_seal;
 use crate::store::Store;
+use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, explanation};
@@ -62,13 +64,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid = MessageSid::parse(&args.sid)
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
     match audit(message_sid, &args, settings)? {
-        Outcome::NotFound => lookup::run(&args, settings),
-        done => Ok(done),
+        None => lookup::run(&args, settings),
+        Some(done) => Ok(done),
     }
 }
 
-/// Prints the message with this SID, if there is one.
-fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Outcome> {
+/// Prints the message with this SID, or that it was erased; `None` if there is none.
+fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Option<Outcome>> {
     let error_codes = settings.error_codes(None)?;
     let store = ledger::for_one_message(settings)?;
     let names = settings.account_names()?;
@@ -88,7 +90,15 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
         as_of,
     };
     match find_message(&*store, &query)? {
-        MessageResult::NotFound => Ok(Outcome::NotFound),
+        MessageResult::NotFound => Ok(None),
+        MessageResult::Erased(ErasedMessage { position, at }) => {
+            let at = args.time_zone.zone(settings)?.show(at);
+            eprint_line(format_args!(
+                "error: this message was erased at {at}, as the event at position {} records",
+                number(position)
+            ));
+            Ok(Some(Outcome::NotFound))
+        }
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
         MessageResult::Ambiguous(accounts) => {
             Err(UsageError(several_accounts(&accounts, &names)).into())
@@ -97,7 +107,7 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
             let message = whole(&folded, as_of_position, &error_codes).with_account_name(&names);
             let sealed = sealed(&*store, &folded)?;
             print(&message, &folded, sealed.as_deref(), args, settings)?;
-            Ok(Outcome::Done)
+            Ok(Some(Outcome::Done))
         }
     }
 }

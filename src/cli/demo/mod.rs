@@ -191,6 +191,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         access_log: None,
         quarantine: None,
         reconciling: Reconciling::default(),
+        erase_after: None,
         error_codes: ErrorCodes::default(),
         default_country: None,
         time_zone: Zone::default(),

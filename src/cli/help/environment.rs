@@ -75,6 +75,10 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "backup" | "restore" | "quarantine" | "forward" | "forward retry" | "forward skip"
         | "forward forget" => of(&ledger),
         "quarantine purge" => of(&purge),
+        "erase" => {
+            let read = [&purge[..], &[&config::RULE, &config::WAL_CHECKPOINTS]].concat();
+            of(&read).into_iter().chain(terminal()).collect()
+        }
         "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
         "export" => of(&messages),
         "replay" => of(&views).into_iter().chain(terminal()).collect(),

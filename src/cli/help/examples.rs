@@ -183,6 +183,24 @@ pub fn examples(path: &str) -> Vec<Example> {
             "A verified copy, also while a server is running",
             "delivery-ledger backup /backups/ledger-2026-11-25.db",
         )],
+        "erase" => &[
+            (
+                "How much would be erased",
+                "delivery-ledger erase --address +15558675310 --request DSR-17 --dry-run",
+            ),
+            (
+                "Erase every message to or from an address",
+                "delivery-ledger erase --address +15558675310 --request DSR-17",
+            ),
+            (
+                "Erase what is older than three years, without a question",
+                "delivery-ledger erase --before 1095d --request retention --yes",
+            ),
+            (
+                "The record to store with the backups",
+                "delivery-ledger erase --record > /backups/erasures.json",
+            ),
+        ],
         "restore" => &[(
             "A new ledger from a backup",
             "delivery-ledger --database sqlite:restored.db restore /backups/ledger-2026-11-25.db",

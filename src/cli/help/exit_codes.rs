@@ -10,6 +10,7 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
         "doctor" => Some("A check failed."),
         "evidence check" => Some("The bundle does not prove what it says."),
         "seal check" => Some("The seals or the proof are not right."),
+        "erase" => Some("Other messages mention the address; see the positions."),
         "simulate" => Some("A forged callback was acknowledged."),
         "streams check" => Some("Twilio does not send every event type to this ledger."),
         "verify" => Some("There are findings."),

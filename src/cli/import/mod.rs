@@ -171,9 +171,8 @@ impl Args {
             (false, Some(store)) => rests.append(store, events),
             _ => Ok(()),
         };
-        let views = store.map(|store| store.views());
         let (counts, outcome) =
-            staged.append(views, &mut append, &mut |row| report_progress(&bar, row, interrupt));
+            staged.append(store, &mut append, &mut |row| report_progress(&bar, row, interrupt));
         bar.finish_and_clear();
         outcome.with_context(|| {
             let appended = number(counts.appended);

@@ -126,6 +126,7 @@ impl<'de> Visitor<'de> for Section<'_> {
                 "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
                 "seal" => map.next_value_seed(Section { prefix: "seal.", file })?,
                 "seal.witnesses" => file.witnesses = map.next_value()?,
+                "retention" => map.next_value_seed(Section { prefix: "retention.", file })?,
                 "tags" => map.next_value_seed(Section { prefix: "tags.", file })?,
                 key => {
                     let setting = SETTINGS.iter().find(|setting| setting.key == key);
@@ -165,8 +166,10 @@ impl<'de> DeserializeSeed<'de> for Key {
             .iter()
             .filter(|setting| setting.form != Form::EnvironmentOnly)
             .map(|setting| setting.key);
-        let known: Vec<_> =
-            keys.chain(["reconcile", "seal", "tags", "accounts"]).filter(in_section).collect();
+        let known: Vec<_> = keys
+            .chain(["reconcile", "seal", "retention", "tags", "accounts"])
+            .filter(in_section)
+            .collect();
         let key = known.iter().find(|key| key.strip_prefix(self.prefix) == Some(&found));
         key.copied().ok_or_else(|| {
             let names = known.iter().map(|key| format!("`{}`", &key[self.prefix.len()..]));

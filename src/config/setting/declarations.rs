@@ -12,7 +12,7 @@ use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 41] = [
+pub static SETTINGS: [&Setting; 42] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -42,6 +42,7 @@ pub static SETTINGS: [&Setting; 41] = [
     &SEAL_TIMESTAMP_URL,
     &SEAL_TIMESTAMP_CERTIFICATES,
     &SEAL_WITNESSES,
+    &ERASE_AFTER,
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
@@ -245,6 +246,12 @@ pub static RECONCILE_PRICES: Setting = Setting::new("reconcile.prices", Bool)
     .about("Whether messages are fetched whose price is not known")
     .default("false")
     .shown(|settings| Ok(settings.text(&RECONCILE_PRICES).1));
+
+pub static ERASE_AFTER: Setting = Setting::new("retention.erase_after", Text)
+    .about("The age at which messages are erased")
+    .note("off, or a length of time from 30d on, such as 3y.")
+    .default("off")
+    .shown(|settings| Ok(seconds_or_off(settings.erase_after()?)));
 
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")

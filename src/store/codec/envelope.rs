@@ -52,6 +52,24 @@ impl Envelope<'_> {
         self.url.len() + headers.sum::<usize>() <= SHARED_BYTES_MAX
     }
 
+    /// The envelope that an erasure leaves of an event's: only its source and its key.
+    pub fn of_erased(source: Source, verified_by: Option<&str>) -> Envelope<'_> {
+        Envelope {
+            source: source.name().into(),
+            method: "".into(),
+            url: "".into(),
+            verified_by: verified_by.map(Cow::Borrowed),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Whether it has something that an erasure removes.
+    pub fn has_content(&self) -> bool {
+        let Envelope { source, method, url, verified_by: _, headers } = self;
+        let is_empty = method.is_empty() && url.is_empty() && headers.is_empty();
+        !is_empty && source != Source::Erasure.name()
+    }
+
     /// Converts it to an owned envelope.
     pub fn into_owned(self) -> Envelope<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
@@ -209,10 +227,9 @@ pub fn join(
 
 /// Fails if an erased event still has a part of its request.
 fn if_erased(envelope: &Envelope<'_>, values: values::Values<'_>) -> Result<(), String> {
-    let Envelope { source: _, method, url, verified_by: _, headers } = envelope;
-    match method.is_empty() && url.is_empty() && headers.is_empty() {
-        true => values.finish(),
-        false => Err("it is erased, but its envelope still has a request".to_owned()),
+    match envelope.has_content() {
+        false => values.finish(),
+        true => Err("it is erased, but its envelope still has a request".to_owned()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod claims;
 pub mod connect;
+mod erase;
 pub mod forward;
 pub mod log;
 mod migrate;
@@ -26,6 +27,7 @@ use self::shared::Others;
 use self::views::generation::PostgresGeneration;
 use self::views::open::StoreViews;
 use super::claims::Claims;
+use super::erase::Erasing;
 use super::nodes::Nodes;
 use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use super::sqlite::views::FreshViews;
@@ -188,6 +190,10 @@ impl Store for PostgresStore {
 
     fn nodes(&self) -> Option<&dyn Nodes> {
         Some(&self.nodes)
+    }
+
+    fn erasing(&self) -> &dyn Erasing {
+        self
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

@@ -202,6 +202,10 @@ impl Quarantine for PostgresQuarantine {
         })
     }
 
+    fn erase(&mut self, ids: &[Uuid]) -> Result<u64, StoreError> {
+        self.remove(ids)
+    }
+
     fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError> {
         let before = before.map_or(i64::MAX, Timestamp::micros);
         let mut purged = 0;

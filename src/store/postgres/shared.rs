@@ -19,6 +19,7 @@ const REPLAY: i32 = 2;
 const IMPORT: i32 = 3;
 const RECONCILE: i32 = 4;
 const RECHECK: i32 = 5;
+const ERASE: i32 = 6;
 
 /// How long to wait for a lock. Commands hold some for a moment.
 const PATIENCE: Duration = Duration::from_millis(1000);
@@ -39,6 +40,7 @@ pub fn begin(url: &PostgresUrl, task: Task) -> Result<Option<Box<dyn TaskGuard>>
         Task::Import => IMPORT,
         Task::Reconcile => RECONCILE,
         Task::Recheck => RECHECK,
+        Task::Erase => ERASE,
     };
     Ok(soon(url, "pg_try_advisory_lock", number)?.map(|lock| Box::new(lock) as _))
 }

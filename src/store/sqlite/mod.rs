@@ -1,5 +1,6 @@
 //! The SQLite engine: `ledger.db` for the log, and a file for the views that the link `ledger.views.db` points to.
 
+mod erase;
 pub mod files;
 pub mod forward;
 pub mod log;
@@ -19,6 +20,7 @@ use self::views::FreshViews;
 use self::views::generation::SqliteGeneration;
 use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
+use super::erase::Erasing;
 use super::seals::{NewSealRecord, SealQuery, SealRecord};
 use super::{
     Access, Checked, Damage, KeptValue, NewGeneration, RecentAppends, Sizes, Store, StoreError,
@@ -198,6 +200,7 @@ impl Store for SqliteStore {
             Task::Import => log.with_extension("import"),
             Task::Reconcile => log.with_extension("reconcile.json"),
             Task::Recheck => self::quarantine::path_of(log),
+            Task::Erase => log.with_extension("erasure.json"),
         };
         let lock = Lock::soon(&guarded)?;
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn TaskGuard>))
@@ -209,6 +212,10 @@ impl Store for SqliteStore {
 
     fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
         self::files::kept::write(self.log.path(), value, bytes)
+    }
+
+    fn erasing(&self) -> &dyn Erasing {
+        self
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

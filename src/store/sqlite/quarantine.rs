@@ -243,6 +243,16 @@ impl Quarantine for SqliteQuarantine {
         })
     }
 
+    fn erase(&mut self, ids: &[Uuid]) -> Result<u64, StoreError> {
+        let removed = self.remove(ids)?;
+        // It writes the file anew. Until then its free pages have what was evicted, too.
+        let rewritten = self.connection.execute_batch("VACUUM");
+        rewritten.map_err(engine("overwrite what was removed from the quarantine"))?;
+        let busy: i64 = query_value(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            .map_err(engine("empty the quarantine's write-ahead log"))?;
+        if busy == 0 { Ok(removed) } else { Err(StoreError::Busy) }
+    }
+
     fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError> {
         let before = before.map_or(i64::MAX, Timestamp::micros);
         let mut purged = 0;

@@ -9,6 +9,7 @@ use delivery_ledger::domain::event::Erased;
 use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
+use delivery_ledger::store::erase::Erasing;
 use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
 use delivery_ledger::store::{
     Checked, Damage, KeptValue, NewGeneration, Sizes, Store, StoreError, Task, TaskGuard, Views,
@@ -183,6 +184,10 @@ impl Store for TooBusy {
 
     fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
         self.0.keep(value, bytes)
+    }
+
+    fn erasing(&self) -> &dyn Erasing {
+        self.0.erasing()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

@@ -201,7 +201,7 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
     let mut staged = stage(&[path.to_owned()], options, go_on).unwrap();
     staged.compare(store, go_on).unwrap();
     let mut append = |events: &[NewEvent]| store.append(events).map(drop);
-    let (counts, outcome) = staged.append(Some(store.views()), &mut append, go_on);
+    let (counts, outcome) = staged.append(Some(store), &mut append, go_on);
     outcome.unwrap();
     counts
 }

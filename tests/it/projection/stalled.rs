@@ -10,6 +10,7 @@ use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
+use delivery_ledger::store::erase::Erasing;
 use delivery_ledger::store::head::Head;
 use delivery_ledger::store::nodes::Lead;
 use delivery_ledger::store::seals::{NewSealRecord, SealQuery, SealRecord};
@@ -159,6 +160,10 @@ impl Store for Stumbling {
 
     fn keep(&self, value: KeptValue, bytes: &[u8]) -> Result<(), StoreError> {
         self.inner.keep(value, bytes)
+    }
+
+    fn erasing(&self) -> &dyn Erasing {
+        self.inner.erasing()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 31] = [
+const MAY_USE: [(&str, &[&str]); 32] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("rate_limit", &[]),
@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
     ("seal", &["background", "domain", "twilio", "store", "projection"]),
     ("evidence", &["domain", "twilio", "store", "projection", "wire", "seal"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
+    ("erase", &["domain", "twilio", "store", "projection", "wire", "send", "reconcile", "jobs"]),
     (
         "checks",
         &[
@@ -111,6 +112,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
             "access_log",
             "jobs",
             "seal",
+            "erase",
             "checks",
             "http",
             "config",
@@ -143,6 +145,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
             "jobs",
             "seal",
             "evidence",
+            "erase",
             "checks",
             "http",
             "simulate",
@@ -156,8 +159,8 @@ const MAY_USE: [(&str, &[&str]); 31] = [
 ];
 
 /// What `http` may use of `projection`: its state, the fold of one message, and the effects of events.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 7] =
-    ["worker", "verify", "message_query", "fold", "effects", "proofs", "ProjectionError"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 8] =
+    ["worker", "verify", "message_query", "fold", "effects", "proofs", "erased", "ProjectionError"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 8] = [

@@ -63,7 +63,8 @@ pub struct CacheParameters {
         ("sid" = String, Path, description = "The message's SID"),
         MessageParameters, CacheParameters),
     responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
-              (status = 304, description = "It has not changed"), Failures))]
+              (status = 304, description = "It has not changed"),
+              (status = 410, description = "It was erased", content_type = "application/problem+json"), Failures))]
 pub async fn one(
     sid: web::Path<String>,
     request: HttpRequest,
@@ -101,6 +102,7 @@ pub async fn find(
             "no event of message `{}` is in the log",
             sid.escape_debug()
         ))),
+        MessageResult::Erased(erased) => Err(Problem::ErasedMessage(erased)),
         MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),

@@ -16,10 +16,13 @@ use crate::store::postgres::connect::error::{Failure, engine};
 const PARTITIONS_AHEAD: Position = 10_000_000;
 
 /// Moves the head by the number of events and inserts them, in one round trip. The head's row is locked until
-/// the commit, so appends of several processes follow each other.
+/// the commit, so appends of several processes follow each other. It does nothing if another process has erased
+/// since the envelopes were read.
 const APPEND: &str = "
     WITH head AS (
-      UPDATE log_head SET position = position + $1 RETURNING position
+      UPDATE log_head SET position = position + $1, erasures = erasures + $9
+      WHERE erasures = $8
+      RETURNING position
     ), added AS (
       INSERT INTO events(position, received_at, event_id, envelope, salt, variables, body)
       SELECT head.position - $1 + e.place, e.received_at, e.event_id, e.envelope, e.salt, e.variables, e.body
@@ -30,7 +33,7 @@ const APPEND: &str = "
 
 /// The log's write connection, and its state.
 pub struct Appender {
-    connection: Connection,
+    pub(super) connection: Connection,
     last: Last,
     envelopes: Envelopes,
     /// The positions up to this one have partitions.
@@ -49,11 +52,13 @@ pub struct Last {
 struct Envelopes {
     ids: HashMap<Envelope<'static>, i32>,
     last_id: i32,
+    /// How many transactions had erased events when they were read.
+    erasures: i64,
 }
 
 /// The columns of events, each as an array.
 #[derive(Default)]
-struct Columns<'e> {
+pub(super) struct Columns<'e> {
     received_at: Vec<i64>,
     event_id: Vec<Uuid>,
     envelope: Vec<i32>,
@@ -95,13 +100,11 @@ impl Appender {
         events: &[NewEvent],
         path_prefixes: &[String],
     ) -> Result<Position, StoreError> {
-        let Some(last) = events.last() else { return self.read_head() };
-        let mut columns = Columns::default();
-        for event in events {
-            self.add_event(&mut columns, event, None, path_prefixes)
-                .map_err(engine("append to the log"))?;
+        if events.is_empty() {
+            return self.read_head();
         }
-        self.write(&columns, last.event_id)
+        let events: Vec<_> = events.iter().map(|event| (event, None)).collect();
+        self.add(&events, path_prefixes)
     }
 
     /// See [`crate::store::Store::append_copies`].
@@ -115,13 +118,11 @@ impl Appender {
         if self.last != after {
             return Err(StoreError::OtherEnd { position: after.position });
         }
-        let Some(last) = events.last() else { return Ok(self.last.position) };
-        let mut columns = Columns::default();
-        for RecordedEvent { event, erased, .. } in events {
-            self.add_event(&mut columns, event, *erased, path_prefixes)
-                .map_err(engine("append to the log"))?;
+        if events.is_empty() {
+            return Ok(self.last.position);
         }
-        self.write(&columns, last.event_id)
+        let events: Vec<_> = events.iter().map(|copy| (&copy.event, copy.erased)).collect();
+        self.add(&events, path_prefixes)
     }
 
     /// See [`crate::store::Store::add_erased`].
@@ -141,25 +142,74 @@ impl Appender {
         outcome.map(|_rows| ()).map_err(engine("copy the erased events"))
     }
 
+    /// Adds events, each with what an erasure has left of it, behind the last one.
+    fn add(
+        &mut self,
+        events: &[(&NewEvent, Option<Erased>)],
+        path_prefixes: &[String],
+    ) -> Result<Position, StoreError> {
+        loop {
+            let columns =
+                self.columns(events, path_prefixes).map_err(engine("append to the log"))?;
+            self.connection.take_warning();
+            let written = self.write(&columns, false);
+            // It comes before the row: somebody has ended the wait for the standby, and the row is visible.
+            self.connection.refuse_warning()?;
+            if let Some(position) = written.map_err(engine("append to the log"))? {
+                return self.written(events, position);
+            }
+            self.read_envelopes_again()?;
+        }
+    }
+
+    /// Reads the envelopes again, of which another process has emptied some.
+    pub(super) fn read_envelopes_again(&mut self) -> Result<(), StoreError> {
+        self.envelopes = read_envelopes(&self.connection).map_err(engine("read the envelopes"))?;
+        Ok(())
+    }
+
+    /// Notes that events were appended, of which the last is at this position.
+    pub(super) fn written(
+        &mut self,
+        events: &[(&NewEvent, Option<Erased>)],
+        position: Position,
+    ) -> Result<Position, StoreError> {
+        self.last = Last { position, id: events.last().map(|(event, _)| event.event_id) };
+        if position + PARTITIONS_AHEAD / 2 > self.partitioned_to {
+            self.create_partitions().map_err(engine("create partitions of the log"))?;
+        }
+        Ok(position)
+    }
+
     fn read_head(&mut self) -> Result<Position, StoreError> {
         self.last = read_last(&self.connection).map_err(engine("read the head of the log"))?;
         Ok(self.last.position)
     }
 
-    /// Writes events, of which the last has this id.
-    fn write(&mut self, columns: &Columns<'_>, last_id: Uuid) -> Result<Position, StoreError> {
-        self.connection.take_warning();
-        let count = columns.event_id.len() as i64;
-        let row = self.connection.query_one(APPEND, &columns.parameters(&count));
-        // It comes before the row: somebody has ended the wait for the standby, and the row is visible.
-        self.connection.refuse_warning()?;
-        let head = row.and_then(|row| Ok(row.try_get::<_, i64>(0)?));
-        let position = head.map_err(engine("append to the log"))? as Position;
-        self.last = Last { position, id: Some(last_id) };
-        if position + PARTITIONS_AHEAD / 2 > self.partitioned_to {
-            self.create_partitions().map_err(engine("create partitions of the log"))?;
+    /// Writes events, and returns the position of the last; `None`, and writes nothing, if another process has
+    /// erased since the envelopes were read.
+    pub(super) fn write(
+        &self,
+        columns: &Columns<'_>,
+        erases: bool,
+    ) -> Result<Option<Position>, Failure> {
+        let (count, erasures) = (columns.event_id.len() as i64, i64::from(erases));
+        let parameters = columns.parameters(&count, &self.envelopes.erasures, &erasures);
+        let row = self.connection.query_opt(APPEND, &parameters)?;
+        row.map(|row| Ok(row.try_get::<_, i64>(0)? as Position)).transpose()
+    }
+
+    /// The columns of events; their envelopes are added.
+    pub(super) fn columns<'e>(
+        &mut self,
+        events: &[(&'e NewEvent, Option<Erased>)],
+        path_prefixes: &[String],
+    ) -> Result<Columns<'e>, Failure> {
+        let mut columns = Columns::default();
+        for (event, erased) in events {
+            self.add_event(&mut columns, event, *erased, path_prefixes)?;
         }
-        Ok(position)
+        Ok(columns)
     }
 
     /// Adds an event, or what an erasure has left of it, to the columns.
@@ -174,18 +224,9 @@ impl Appender {
         if erased.is_some() {
             variables.clear();
         }
-        let id = match self.envelopes.ids.get(&envelope) {
-            Some(id) => *id,
-            // The schema recognises an erasure by its envelope, so it always has one: they share it.
-            None if event.source != Source::Erasure
-                && (i64::from(self.envelopes.last_id) >= ENVELOPES_MAX
-                    || !envelope.can_be_shared()) =>
-            {
-                variables = envelope::inline(&envelope, &variables);
-                INLINE as i32
-            }
-            None => self.add_envelope(envelope)?,
-        };
+        // The schema recognises an erasure by its envelope, so it always has one: they share it.
+        let must_share = event.source == Source::Erasure;
+        let (id, variables) = self.place(envelope, variables, must_share)?;
         columns.received_at.push(event.received_at.micros());
         columns.event_id.push(event.event_id);
         columns.envelope.push(id);
@@ -193,6 +234,24 @@ impl Appender {
         columns.variables.push(variables);
         columns.body.push(&event.body);
         Ok(())
+    }
+
+    /// The id of an envelope, which is added unless there are too many, and an event's variables: they contain
+    /// the envelope if it cannot be shared.
+    pub(super) fn place(
+        &mut self,
+        envelope: Envelope<'_>,
+        variables: Vec<u8>,
+        must_share: bool,
+    ) -> Result<(i32, Vec<u8>), Failure> {
+        if let Some(id) = self.envelopes.ids.get(&envelope) {
+            return Ok((*id, variables));
+        }
+        let are_too_many = i64::from(self.envelopes.last_id) >= ENVELOPES_MAX;
+        match !must_share && (are_too_many || !envelope.can_be_shared()) {
+            true => Ok((INLINE as i32, envelope::inline(&envelope, &variables))),
+            false => Ok((self.add_envelope(envelope)?, variables)),
+        }
     }
 
     /// Stores an envelope in a transaction of its own: without events it is harmless, and two processes that
@@ -229,7 +288,12 @@ impl Appender {
 }
 
 impl Columns<'_> {
-    fn parameters<'p>(&'p self, count: &'p i64) -> [&'p (dyn ToSql + Sync); 7] {
+    fn parameters<'p>(
+        &'p self,
+        count: &'p i64,
+        erasures: &'p i64,
+        further: &'p i64,
+    ) -> [&'p (dyn ToSql + Sync); 9] {
         [
             count,
             &self.received_at,
@@ -238,6 +302,8 @@ impl Columns<'_> {
             &self.salt,
             &self.variables,
             &self.body,
+            erasures,
+            further,
         ]
     }
 }
@@ -261,7 +327,9 @@ pub fn read_id(connection: &Connection, position: Position) -> Result<Option<Uui
 
 /// Reads the shared envelopes. An unreadable one is not shared further; `verify` reports the events that have it.
 fn read_envelopes(connection: &Connection) -> Result<Envelopes, Failure> {
-    let mut envelopes = Envelopes::default();
+    // Before the envelopes, so that an erasure between the two is noticed.
+    let erasures = connection.query_one("SELECT erasures FROM log_head", &[])?.try_get(0)?;
+    let mut envelopes = Envelopes { erasures, ..Envelopes::default() };
     for row in connection.query("SELECT id, envelope FROM envelopes", &[])? {
         let id: i32 = row.try_get(0)?;
         envelopes.last_id = envelopes.last_id.max(id);

@@ -2,6 +2,7 @@
 
 pub mod append;
 pub mod check;
+pub mod erase;
 pub mod log_tables;
 pub mod read;
 pub mod seals;

@@ -49,6 +49,7 @@ impl<'s> PostgresGeneration<'s> {
         let make = || {
             let connection = Connection::open(in_use.url())?;
             schema::remove_unused(&connection)?;
+            become_owner_of_views(&connection)?;
             let start = schema::start(in_use.ledger_id(), rule, indexed_tags.clone());
             let make = || schema::make(&connection, &start);
             let schema = connection.transaction(BEGIN_WRITING, make)?;
@@ -60,6 +61,21 @@ impl<'s> PostgresGeneration<'s> {
         let views = InTables(NewViews { ledger_id, schema, indexed_tags, connection, messages });
         let (is_indexed, is_in_use) = Default::default();
         Ok(Self { in_use, views, is_indexed, is_in_use, _lock: lock })
+    }
+}
+
+/// Makes what follows on this connection that of the role which has made the views in use: the owner of the
+/// ledger can rebuild the views of a server whose role may do less, and the server has to write to them.
+fn become_owner_of_views(connection: &Connection) -> Result<(), Failure> {
+    let row = connection.query_opt(
+        "SELECT quote_ident(rolname)
+         FROM projections JOIN pg_namespace ON nspname = views JOIN pg_roles r ON r.oid = nspowner
+         WHERE in_use AND rolname <> current_user AND pg_has_role(r.oid, 'MEMBER')",
+        &[],
+    )?;
+    match row {
+        Some(row) => connection.batch_execute(&format!("SET ROLE {}", row.try_get::<_, &str>(0)?)),
+        None => Ok(()),
     }
 }
 

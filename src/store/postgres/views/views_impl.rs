@@ -11,7 +11,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
-use crate::domain::{MessageKey, MessageSid, Rule};
+use crate::domain::{AccountSid, MessageKey, MessageSid, Rule};
 use crate::store::list::list;
 use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::check;
@@ -160,6 +160,12 @@ impl<V: Transactions> Views for InTables<V> {
 
     fn tag_names(&self) -> Result<Vec<String>, StoreError> {
         self.read("read the names of tags", &mut |tables| tag_index::names(*tables))
+    }
+
+    fn accounts(&self) -> Result<Vec<AccountSid>, StoreError> {
+        self.read("read the accounts of the views", &mut |tables| {
+            Ok(tables.accounts()?.into_sids())
+        })
     }
 
     fn count(&self) -> Result<u64, StoreError> {

@@ -127,6 +127,7 @@ fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("synchronous", 2)?; // FULL: a commit returns after its fsync
     set("journal_size_limit", 16 << 20)?; // bytes that a WAL may keep once it is empty
+    set("secure_delete", 1)?; // no page keeps what was moved or erased; costs nothing while appending
     match wal_checkpoints {
         WalCheckpoints::Own => set("wal_autocheckpoint", 1000)?, // pages; keeps the WAL near 4 MB
         WalCheckpoints::External => {
@@ -158,6 +159,7 @@ pub fn unjournaled(path: &Path) -> Result<Connection, StoreError> {
         return Err(setting_refused(path, "journal_mode", &mode));
     }
     set("synchronous", 0)?; // it is synced once, at the end
+    set("secure_delete", 1)?; // as for every log
     Ok(connection)
 }
 

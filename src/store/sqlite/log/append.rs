@@ -20,7 +20,7 @@ use crate::store::sqlite::query_value;
 
 /// The log's write connection, and its state.
 pub struct Appender {
-    connection: Connection,
+    pub(super) connection: Connection,
     last: Last,
     /// The last event when this connection was opened.
     base: Last,
@@ -36,10 +36,17 @@ pub struct Last {
 
 /// The envelopes in the log that further events can share.
 #[derive(Default)]
-struct Envelopes {
+pub(super) struct Envelopes {
     ids: HashMap<Envelope<'static>, i64>,
     last_id: i64,
 }
+
+/// What else a transaction does after its events, of which the last is at this position.
+pub(super) type Afterwards<'a> =
+    &'a dyn Fn(&Transaction<'_>, &mut Envelopes, Position) -> rusqlite::Result<()>;
+
+/// Nothing else.
+const NOTHING: Afterwards<'static> = &|_, _, _| Ok(());
 
 impl Appender {
     /// Appends through a connection whose file has this version's schema.
@@ -75,7 +82,7 @@ impl Appender {
         watch: &mut Watch,
     ) -> Result<Position, StoreError> {
         let events: Vec<_> = events.iter().map(|event| (event, None)).collect();
-        self.write(None, &events, path_prefixes, watch)
+        self.write(None, &events, path_prefixes, watch, NOTHING)
     }
 
     /// See [`crate::store::Store::append_copies`].
@@ -87,7 +94,7 @@ impl Appender {
         watch: &mut Watch,
     ) -> Result<Position, StoreError> {
         let events: Vec<_> = events.iter().map(|copy| (&copy.event, copy.erased)).collect();
-        self.write(Some(after), &events, path_prefixes, watch)
+        self.write(Some(after), &events, path_prefixes, watch, NOTHING)
     }
 
     /// See [`crate::store::Store::add_erased`].
@@ -111,12 +118,13 @@ impl Appender {
 
     /// Appends events, each with what an erasure has left of it. If a last event is given, it has to be the last
     /// one of the log.
-    fn write(
+    pub(super) fn write(
         &mut self,
         after: Option<Last>,
         events: &[(&NewEvent, Option<Erased>)],
         path_prefixes: &[String],
         watch: &mut Watch,
+        afterwards: Afterwards<'_>,
     ) -> Result<Position, StoreError> {
         let transaction = begin(&mut self.connection)?;
         let head = read_head(&transaction).map_err(engine("append to the log"))?;
@@ -128,7 +136,8 @@ impl Appender {
         if head != self.last.position {
             let found = read_last(&transaction).map_err(engine("append to the log"))?;
             check_last(&transaction, self.last, found, watch)?;
-            // The process that appended them may have added envelopes, too.
+            // The process that appended them may have added envelopes, too, or emptied some: an erasure always
+            // appends an event.
             self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
         }
         for ((event, erased), position) in events.iter().zip(head + 1..) {
@@ -136,6 +145,8 @@ impl Appender {
             insert_event(&transaction, &mut self.envelopes, row, position)
                 .map_err(engine("append to the log"))?;
         }
+        let last = head + events.len() as Position;
+        afterwards(&transaction, &mut self.envelopes, last).map_err(engine("append to the log"))?;
         watch.examine()?;
         // Returns after the fsync: `synchronous` is FULL, see `files::connect`.
         transaction.commit().map_err(engine("append to the log"))?;
@@ -143,8 +154,7 @@ impl Appender {
             self.examine_committed(watch)?;
         }
         if let Some((event, _)) = events.last() {
-            let position = head + events.len() as Position;
-            self.last = Last { position, id: Some(event.event_id) };
+            self.last = Last { position: last, id: Some(event.event_id) };
         }
         Ok(self.last.position)
     }
@@ -263,29 +273,38 @@ impl<'e> NewRow<'e> {
     }
 }
 
+impl Envelopes {
+    /// The id of an envelope, which is added unless there are too many, and an event's variables: they contain
+    /// the envelope if it cannot be shared.
+    pub(super) fn place(
+        &mut self,
+        transaction: &Transaction<'_>,
+        envelope: Envelope<'_>,
+        variables: Vec<u8>,
+        must_share: bool,
+    ) -> rusqlite::Result<(i64, Vec<u8>)> {
+        if let Some(id) = self.ids.get(&envelope) {
+            return Ok((*id, variables));
+        }
+        if !must_share && (self.last_id >= ENVELOPES_MAX || !envelope.can_be_shared()) {
+            return Ok((INLINE, envelope::inline(&envelope, &variables)));
+        }
+        self.last_id += 1;
+        insert_envelope(transaction, self.last_id, &envelope)?;
+        self.ids.insert(envelope.into_owned(), self.last_id);
+        Ok((self.last_id, variables))
+    }
+}
+
 fn insert_event(
     transaction: &Transaction<'_>,
     envelopes: &mut Envelopes,
     NewRow { event, salt, envelope, variables }: NewRow<'_>,
     position: Position,
 ) -> rusqlite::Result<()> {
-    let mut variables = variables;
-    let envelope_id = match envelopes.ids.get(&envelope) {
-        Some(id) => *id,
-        // The schema recognises an erasure by its envelope, so it always has one: they share it.
-        None if event.source != Source::Erasure
-            && (envelopes.last_id >= ENVELOPES_MAX || !envelope.can_be_shared()) =>
-        {
-            variables = envelope::inline(&envelope, &variables);
-            INLINE
-        }
-        None => {
-            envelopes.last_id += 1;
-            insert_envelope(transaction, envelopes.last_id, &envelope)?;
-            envelopes.ids.insert(envelope.into_owned(), envelopes.last_id);
-            envelopes.last_id
-        }
-    };
+    // The schema recognises an erasure by its envelope, so it always has one: they share it.
+    let must_share = event.source == Source::Erasure;
+    let (envelope_id, variables) = envelopes.place(transaction, envelope, variables, must_share)?;
     transaction
         .prepare_cached(
             "INSERT INTO events(position, event_id, received_at, salt, envelope, variables, body)

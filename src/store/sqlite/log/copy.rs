@@ -77,7 +77,6 @@ fn last_erasure(source: &Connection, head: Position) -> rusqlite::Result<Positio
 
 /// Copies the list of erased events, and erases those that were copied before they were erased.
 fn copy_erased(source: &Connection, target: &Connection, head: Position) -> rusqlite::Result<()> {
-    target.pragma_update(None, "secure_delete", true)?;
     let transaction = target.unchecked_transaction()?;
     let mut select = source.prepare(
         "SELECT position, message, content, erased_by, salt, envelope, variables, body

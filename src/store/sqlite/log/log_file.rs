@@ -38,8 +38,8 @@ pub struct Log {
     /// Closed before the write connection, which can empty the WAL only if it is the last.
     reader: LogReader,
     writing: Mutex<Writing>,
-    files: FileIdentity,
-    wal_checkpoints: WalCheckpoints,
+    pub(super) files: FileIdentity,
+    pub(super) wal_checkpoints: WalCheckpoints,
     /// See [`crate::store::Store::set_path_prefixes`].
     path_prefixes: RwLock<Vec<String>>,
     /// See [`crate::store::Store::safe_without_wal`].

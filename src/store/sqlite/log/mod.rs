@@ -2,6 +2,7 @@
 
 pub mod append;
 pub mod copy;
+pub mod erase;
 pub mod log_file;
 pub mod missing;
 mod opening;

@@ -92,7 +92,8 @@ impl ViewsLink {
         }
     }
 
-    fn try_to_remove_leftovers(&self) -> Result<(), StoreError> {
+    /// The same, for callers to whom a failure matters.
+    pub fn try_to_remove_leftovers(&self) -> Result<(), StoreError> {
         remove(&self.next())?;
         let in_use = self.file();
         if in_use != self.path {

@@ -13,7 +13,7 @@ use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::tree::RightEdge;
-use crate::domain::{MessageKey, MessageSid, Rule};
+use crate::domain::{AccountSid, MessageKey, MessageSid, Rule};
 use crate::store::list::list;
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
@@ -158,6 +158,10 @@ impl<V: Transactions> Views for V {
 
     fn tag_names(&self) -> Result<Vec<String>, StoreError> {
         self.read("read the names of tags", |tables| tag_index::names(*tables))
+    }
+
+    fn accounts(&self) -> Result<Vec<AccountSid>, StoreError> {
+        self.read("read the accounts of the views", |tables| Ok(tables.accounts()?.into_sids()))
     }
 
     fn count(&self) -> Result<u64, StoreError> {

@@ -115,3 +115,33 @@ fn a_right_to_change_the_log_is_found() {
         assert_eq!(store.check_guards().unwrap(), [Damage::Foreign { name }]);
     }
 }
+
+#[test]
+fn an_erasure_by_the_owner_leaves_views_that_the_server_can_write() {
+    let database = PostgresDatabase::fresh();
+    begun_by_its_owner(&database);
+    let role = Role::of(&database);
+    let store = role.open(Access::Write);
+    replay::replay(&*store, Rule::default(), &mut |_| go_on(0)).unwrap();
+    drop(store);
+    let folder = tempfile::TempDir::new().unwrap();
+    let sid = crate::support::sid(1);
+    let erase = |url: &str| {
+        let erase = ["erase", "--message", &sid, "--request", "DSR-1", "--yes", "--open"];
+        let arguments = [&["--database", url], &erase[..]].concat();
+        crate::support::Command::new(folder.path(), &arguments).output()
+    };
+
+    let refused = erase(&role.url);
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr.contains("erasing takes the role that owns"), "{stderr}");
+    let erased = erase(database.url());
+    assert_eq!(erased.status.code(), Some(0), "{}", String::from_utf8_lossy(&erased.stderr));
+
+    let store = role.open(Access::Write);
+    store.append(&callbacks(5)).unwrap();
+    project(&*store);
+    let verified = verify(&*store, None, &mut |_| go_on(0)).unwrap();
+    assert_eq!(verified.findings, Vec::new());
+}

@@ -66,6 +66,7 @@ fn step(store: &dyn Store) -> Batch {
         tree_nodes: Vec::new(),
         logged_errors: Vec::new(),
         silent_events: Vec::new(),
+        erased_events: 0,
     }
 }
 
@@ -191,6 +192,7 @@ fn step_of_nothing(store: &dyn Store) -> Batch {
         tree_nodes: Vec::new(),
         logged_errors: Vec::new(),
         silent_events: Vec::new(),
+        erased_events: 0,
     }
 }
 

@@ -53,7 +53,7 @@ fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
     let messages =
         messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
     let (tree_nodes, logged_errors, silent_events) = (Vec::new(), Vec::new(), Vec::new());
-    Batch { from, to, messages, tree_nodes, logged_errors, silent_events }
+    Batch { from, to, messages, tree_nodes, logged_errors, silent_events, erased_events: 0 }
 }
 
 /// Projects new messages of these keys, one event each.

@@ -50,6 +50,11 @@ impl Tables<'_> {
 }
 
 impl Accounts {
+    /// Their SIDs.
+    pub fn into_sids(self) -> Vec<AccountSid> {
+        self.by_number.into_values().collect()
+    }
+
     /// The numbers that are in use.
     pub fn numbers(&self) -> impl Iterator<Item = i32> {
         self.by_number.keys().copied()

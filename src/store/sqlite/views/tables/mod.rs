@@ -53,6 +53,11 @@ impl<'c> Tables<'c> {
 }
 
 impl Accounts {
+    /// Their SIDs.
+    pub fn into_sids(self) -> Vec<AccountSid> {
+        self.by_number.into_values().collect()
+    }
+
     /// The number of an account, if it has one already.
     pub fn number(&self, account: Option<&AccountSid>) -> Option<i64> {
         match account {

@@ -1,0 +1,203 @@
+//! The address of an erasure: it is recognised on every channel, in every notation, and within text.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use crate::domain::RecordedEvent;
+use crate::wire::mask::digits::{digit, is_plus, is_separator};
+use crate::wire::number::WrittenAddress;
+
+/// Fewer digits are a short code, which has no country code.
+const NUMBER_DIGITS_MIN: usize = 7;
+
+/// An address whose messages are erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// The digits of the numbers that may be meant; usually one.
+    Number(Vec<String>),
+    /// In lower case.
+    Name(String),
+}
+
+impl Address {
+    /// Parses an address as somebody wrote it. A channel's prefix is dropped; a number needs its country code,
+    /// because an erasure must not guess.
+    ///
+    /// ```
+    /// use delivery_ledger::erase::Address;
+    ///
+    /// let address = Address::parse("+1 (555) 867-5310").unwrap();
+    /// assert!(address.is("whatsapp:+15558675310") && !address.is("+15558675311"));
+    /// assert!(Address::parse("(555) 867-5310").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = without_prefix(text.trim());
+        let written = WrittenAddress::parse(rest).filter(|_| !rest.contains('*'));
+        let written = written.ok_or_else(|| format!("`{text}` is not a whole address"))?;
+        if !written.is_number() {
+            return Ok(Self(Kind::Name(rest.to_lowercase())));
+        }
+        let is_short_code = rest.len() < NUMBER_DIGITS_MIN && !rest.starts_with('0');
+        if is_short_code && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self(Kind::Number(vec![rest.to_owned()])));
+        }
+        if !rest.starts_with(is_plus) && !rest.starts_with("00") {
+            return Err(format!(
+                "`{text}` may be a number of several countries; write + and the country code first, \
+                 such as +15558675310"
+            ));
+        }
+        let texts = written.pattern(None).texts();
+        let numbers = texts.iter().filter_map(|number| number.strip_prefix('+'));
+        let numbers = numbers.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        match numbers.map(str::to_owned).collect::<Vec<_>>() {
+            numbers if numbers.is_empty() => Err(format!("`{text}` is no telephone number")),
+            numbers => Ok(Self(Kind::Number(numbers))),
+        }
+    }
+
+    /// Whether this is the address of a sender or recipient, whatever its prefix or notation.
+    pub fn is(&self, address: &str) -> bool {
+        let rest = without_prefix(address.trim());
+        match &self.0 {
+            Kind::Name(name) => rest.to_lowercase() == *name,
+            Kind::Number(numbers) => digits_alone(rest).is_some_and(|digits| {
+                let digits = digits.strip_prefix("00").unwrap_or(&digits);
+                numbers.iter().any(|number| number == digits)
+            }),
+        }
+    }
+
+    /// Whether the address stands anywhere in the content of an event, escaped or not.
+    pub fn is_in(&self, event: &RecordedEvent) -> bool {
+        let headers = event.headers.iter().map(|(_, value)| value);
+        let notes = event.notes.values().map(String::as_bytes);
+        let parts = [event.body.as_slice(), event.url.as_bytes()].into_iter();
+        parts.chain(headers).chain(notes).any(|part| self.is_in_bytes(part))
+    }
+
+    /// Whether the address stands anywhere in these bytes, escaped or not.
+    pub fn is_in_bytes(&self, bytes: &[u8]) -> bool {
+        let decoded: Cow<'_, [u8]> = percent_decode(bytes).into();
+        self.is_in_text(&String::from_utf8_lossy(bytes))
+            || (matches!(decoded, Cow::Owned(_))
+                && self.is_in_text(&String::from_utf8_lossy(&decoded)))
+    }
+
+    fn is_in_text(&self, text: &str) -> bool {
+        match &self.0 {
+            Kind::Name(name) => text.to_lowercase().contains(name),
+            Kind::Number(numbers) => numbers.iter().any(|number| has_number(text, number)),
+        }
+    }
+}
+
+/// The address after its channel, such as `whatsapp:`.
+fn without_prefix(address: &str) -> &str {
+    match address.split_once(':') {
+        Some((prefix, rest)) if prefix.bytes().all(|byte| byte.is_ascii_alphabetic()) => rest,
+        _ => address,
+    }
+}
+
+/// The digits of a number, in whatever script and with whatever separators; `None` if it has letters.
+fn digits_alone(text: &str) -> Option<String> {
+    let mut digits = String::new();
+    for c in text.chars() {
+        match plain(c) {
+            Some(digit) => digits.push(digit),
+            None if is_separator(c) || is_plus(c) => {}
+            None => return None,
+        }
+    }
+    Some(digits)
+}
+
+/// Whether a text has a number of these digits, alone or with spaces and punctuation between them.
+fn has_number(text: &str, number: &str) -> bool {
+    // Digits without anything between them, of what may be one number.
+    let mut groups: Vec<String> = Vec::new();
+    let mut is_digit_before = false;
+    for c in text.chars() {
+        match plain(c) {
+            Some(digit) if is_digit_before => {
+                groups.last_mut().expect("a digit was before").push(digit);
+            }
+            Some(digit) => groups.push(digit.to_string()),
+            None if " -.()/+\u{a0}\u{2011}".contains(c) => {}
+            None if has_number_in(&groups, number) => return true,
+            None => groups.clear(),
+        }
+        is_digit_before = plain(c).is_some();
+    }
+    has_number_in(&groups, number)
+}
+
+/// Whether some of these groups, one after the other, are the number; zeros before it do not count.
+fn has_number_in(groups: &[String], number: &str) -> bool {
+    (0..groups.len()).any(|first| {
+        let mut digits = groups[first].trim_start_matches('0').to_owned();
+        let mut following = groups[first + 1..].iter();
+        while digits.len() < number.len() {
+            let Some(next) = following.next() else { break };
+            digits.push_str(next);
+        }
+        digits == number
+    })
+}
+
+fn plain(c: char) -> Option<char> {
+    match c.is_ascii() {
+        true => c.is_ascii_digit().then_some(c),
+        false => digit(c).and_then(|value| char::from_digit(value.into(), 10)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn a_number_is_recognised_on_every_channel_and_in_every_notation() {
+        let address = Address::parse("whatsapp:+1 (555) 867-5310").unwrap();
+        for same in ["+15558675310", "rcs:+15558675310", "0015558675310", "+1 555 867-5310"] {
+            assert!(address.is(same), "{same}");
+        }
+        for other in ["+15558675311", "15558675", "ACME", ""] {
+            assert!(!address.is(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_in_text() {
+        let address = Address::parse("+15558675310").unwrap();
+        for text in [
+            "To=%2B15558675310&Body=",
+            "call 1 (555) 867-5310 now",
+            "%2B1%20555%20867%205310",
+            "{\"to\":\"+15558675310\"}",
+            "Body=call+%2B1+555+867+5310+at+8",
+            "15558675310 12:30",
+        ] {
+            assert!(address.is_in_bytes(text.as_bytes()), "{text}");
+        }
+        for text in ["To=%2B1555&From=8675310", "155586753100", "915558675310"] {
+            assert!(!address.is_in_bytes(text.as_bytes()), "{text}");
+        }
+        let short = Address::parse("12345").unwrap();
+        assert!(short.is_in_bytes(b"From=12345&To=%2B4912345678"));
+        assert!(!short.is_in_bytes(b"To=%2B4912345678"));
+    }
+
+    #[test]
+    fn an_address_that_could_be_another_one_is_refused() {
+        for text in ["", "*5310", "+1555*", "5558675310", "15558675310"] {
+            assert!(Address::parse(text).is_err(), "{text}");
+        }
+        assert!(Address::parse("ACME").unwrap().is("acme"));
+    }
+}
