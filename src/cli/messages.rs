@@ -16,6 +16,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::time::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::export::{Content, ExportRow, FileFormat};
+use crate::projection::erased;
 use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
@@ -141,7 +142,7 @@ pub fn list(
 ) -> Result<Listed> {
     let mut messages = Vec::new();
     loop {
-        let page = store.views().list(filter, before, limit - messages.len())?;
+        let page = erased::list(store, filter, before, limit - messages.len())?;
         messages.extend(page.messages);
         before = page.next_before;
         // A page is short if too many messages have to be read to fill it.

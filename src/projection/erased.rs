@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::{Digester, Sids};
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Timestamp};
-use crate::store::{KeptValue, Store, StoreError};
+use crate::store::{KeptValue, MessagePage, Store, StoreError};
 
 /// An erased message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,22 @@ pub fn erased_by(
         })
         .collect();
     store.erasing().erased_by(&hashes)
+}
+
+/// The views' list, without messages that were erased: views that are not rebuilt yet have them.
+pub fn list(
+    store: &dyn Store,
+    filter: &MessageFilter,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<MessagePage, StoreError> {
+    let mut page = store.views().list(filter, before, limit)?;
+    if ErasureState::read(store)?.unfinished {
+        let keys: Vec<_> = page.messages.iter().map(|message| &message.key).collect();
+        let mut erased = erased_by(store, &keys)?.into_iter();
+        page.messages.retain(|_| erased.next().flatten().is_none());
+    }
+    Ok(page)
 }
 
 /// The erased message with this SID: of an account, of none (`Some(None)`), or of any that is known.

@@ -12,6 +12,7 @@ use crate::background::Background;
 use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
 use crate::jobs::Jobs;
+use crate::projection::erased::ErasureState;
 use crate::projection::worker::{self, Handle};
 use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
@@ -60,6 +61,11 @@ impl RunningLedger {
         store.set_path_prefixes(prefixes.map(str::to_owned).collect());
         store.set_indexed_tags(indexed_tags.clone());
         let store: Arc<dyn Store> = store.into();
+        if ErasureState::read(&*store)?.unfinished {
+            tracing::warn!(
+                "an erasure is unfinished, and views and other files may have what was erased; run the same `erase` again"
+            );
+        }
         let head = Arc::new(Head::at(store.head()?));
         let node = Node { id: Uuid::now_v7(), name, rule, indexed_tags };
         let (lead, of_node) = join(&store, node, &head)?;

@@ -22,6 +22,7 @@ use crate::http::access::returned::Returned;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
+use crate::projection::erased;
 use crate::twilio::callback::ParsedCallback;
 use crate::wire::filter::tag_filter;
 use crate::wire::number::WrittenAddress;
@@ -195,7 +196,7 @@ impl Search {
         target: String,
     ) -> Result<Option<Meaning>, Problem> {
         let filter = self.redaction.check_filter(filter)?;
-        let page = self.state.store.views().list(&filter, None, ROWS)?;
+        let page = erased::list(&*self.state.store, &filter, None, ROWS)?;
         let only = match &page.messages[..] {
             [] => return Ok(None),
             [only] if page.next_before.is_none() => row::target(only.key.message_sid.as_str())

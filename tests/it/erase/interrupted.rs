@@ -71,3 +71,16 @@ fn an_erasure_that_is_killed_at_any_time_is_finished_by_the_next_one() {
         assert_eq!(ledger.verify(&[]).0, Some(0), "{micros} µs");
     }
 }
+
+#[test]
+fn lists_leave_out_what_is_erased_before_the_views_are_rebuilt() {
+    let ledger = Ledger::with_events(&story(60));
+    assert!(stopped_at(&ledger, 0));
+
+    let listed = ledger.run(&["messages", "--to", ADDRESS, "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+
+    assert_eq!(listed["data"], serde_json::json!([]));
+    erased(&ledger, &["--again"]);
+    assert_eq!(files_with(&ledger.file(""), DIGITS), [""; 0], "any erasure finishes it");
+}

@@ -11,6 +11,7 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};
 use crate::http::response::{self, Failures};
+use crate::projection::erased;
 use crate::store;
 use crate::wire;
 use crate::wire::filter::{FilterContext, MessageParameters};
@@ -66,7 +67,8 @@ pub async fn list(
     let listed = web::block(move || {
         ledger.wait_for_views()?;
         ledger.check_tags(&filter, true, redaction)?;
-        Ok::<_, Problem>(ledger.store.views().list(
+        Ok::<_, Problem>(erased::list(
+            &*ledger.store,
             &filter,
             page.after.map(|after| after.before),
             page.limit.rows(),

@@ -22,6 +22,7 @@ use crate::http::body::{self, BodyBudget};
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures, ProblemDetails};
+use crate::projection::erased;
 use crate::store::Message;
 use crate::wire;
 use crate::wire::mask;
@@ -192,8 +193,8 @@ fn messages_of(
     let outbound = || MessageFilter { inbound: Some(false), ..MessageFilter::default() };
     let to = MessageFilter { to: Some(pattern.clone()), ..outbound() };
     let from = MessageFilter { from: Some(pattern.clone()), ..outbound() };
-    let views = state.store.views();
-    let (to, from) = (views.list(&to, None, limit)?, views.list(&from, None, limit)?);
+    let list = |filter| erased::list(&*state.store, filter, None, limit);
+    let (to, from) = (list(&to)?, list(&from)?);
     let mut more = to.next_before.is_some() || from.next_before.is_some();
     let as_of_position = to.checkpoint.position.min(from.checkpoint.position);
     let mut found = to.messages;
