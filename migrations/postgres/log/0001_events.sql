@@ -11,17 +11,15 @@ CREATE TABLE ledger(
 -- One row: its lock is the order of appends, and its update waits for the standby.
 CREATE TABLE log_head(
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
-  position bigint NOT NULL,
-  erasures bigint NOT NULL         -- the number of transactions that have erased events
+  position bigint NOT NULL
 ) WITH (fillfactor = 10);
-INSERT INTO log_head(position, erasures) VALUES (0, 0);
+INSERT INTO log_head(position) VALUES (0);
 
 -- The parts of requests that many events share, each stored once. The other parts are in events.variables.
 CREATE TABLE envelopes(
   id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   source text NOT NULL,
-  envelope bytea NOT NULL          -- JSON, as in the events that carry it themselves; only its id if an
-                                   -- erasure has emptied it
+  envelope bytea NOT NULL          -- JSON, as in the events that carry it themselves
 );
 -- By hash, because a long value fits no index.
 CREATE UNIQUE INDEX envelopes_differ ON envelopes(sha256(envelope));
@@ -44,7 +42,6 @@ CREATE TABLE erased(
   content bytea NOT NULL,          -- the hash of its content: 32 bytes
   erased_by bigint NOT NULL        -- the position of the erasure, which is a later event
 );
-CREATE INDEX erased_by_message ON erased(message);
 
 CREATE FUNCTION log_is_only_appended_to() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -61,23 +58,6 @@ BEGIN
     OR NEW.salt IS NOT NULL
     OR NEW.body IS DISTINCT FROM ''::bytea
     OR NOT EXISTS (SELECT 1 FROM erased WHERE position = OLD.position)
-  THEN
-    RAISE EXCEPTION 'the log is only appended to';
-  END IF;
-  RETURN NEW;
-END $$;
-
--- The only change allowed is that an erasure, which is the last event, empties one. That no event uses it is
--- checked by the program: a trigger would read all events, for each envelope.
-CREATE FUNCTION envelopes_change_by_erasure_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.source IS DISTINCT FROM OLD.source
-    OR NEW.source IS NOT DISTINCT FROM 'erasure'
-    OR NEW.envelope IS DISTINCT FROM convert_to(OLD.id::text, 'UTF8')
-    OR (
-      SELECT source FROM log_head JOIN events USING (position) JOIN envelopes ON id = events.envelope
-    ) IS DISTINCT FROM 'erasure'
   THEN
     RAISE EXCEPTION 'the log is only appended to';
   END IF;
@@ -129,9 +109,7 @@ CREATE TRIGGER events_have_no_gaps AFTER INSERT ON events
   REFERENCING NEW TABLE AS new_events
   FOR EACH STATEMENT EXECUTE FUNCTION events_are_numbered_without_gaps();
 
-CREATE TRIGGER envelopes_never_change BEFORE UPDATE ON envelopes
-  FOR EACH ROW EXECUTE FUNCTION envelopes_change_by_erasure_only();
-CREATE TRIGGER envelopes_are_never_removed BEFORE DELETE ON envelopes
+CREATE TRIGGER envelopes_never_change BEFORE DELETE OR UPDATE ON envelopes
   FOR EACH ROW EXECUTE FUNCTION log_is_only_appended_to();
 CREATE TRIGGER envelopes_are_never_emptied BEFORE TRUNCATE ON envelopes
   FOR EACH STATEMENT EXECUTE FUNCTION log_is_only_appended_to();
@@ -145,7 +123,7 @@ CREATE TRIGGER erased_events_are_never_emptied BEFORE TRUNCATE ON erased
 
 CREATE FUNCTION head_never_moves_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF TG_OP <> 'UPDATE' OR NEW.position < OLD.position OR NEW.erasures < OLD.erasures THEN
+  IF TG_OP <> 'UPDATE' OR NEW.position < OLD.position THEN
     RAISE EXCEPTION 'the head of the log never moves back';
   END IF;
   RETURN NEW;
@@ -162,7 +140,6 @@ ALTER TABLE events ENABLE ALWAYS TRIGGER events_are_never_removed;
 ALTER TABLE events ENABLE ALWAYS TRIGGER events_are_never_emptied;
 ALTER TABLE events ENABLE ALWAYS TRIGGER events_have_no_gaps;
 ALTER TABLE envelopes ENABLE ALWAYS TRIGGER envelopes_never_change;
-ALTER TABLE envelopes ENABLE ALWAYS TRIGGER envelopes_are_never_removed;
 ALTER TABLE envelopes ENABLE ALWAYS TRIGGER envelopes_are_never_emptied;
 ALTER TABLE erased ENABLE ALWAYS TRIGGER erased_events_are_checked;
 ALTER TABLE erased ENABLE ALWAYS TRIGGER erased_events_never_change;

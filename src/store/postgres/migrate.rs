@@ -14,6 +14,7 @@ const LOG: Migrations = Migrations {
     each: &[
         ("V1__events", include_str!("../../../migrations/postgres/log/0001_events.sql")),
         ("V2__seals", include_str!("../../../migrations/postgres/log/0002_seals.sql")),
+        ("V3__erasing", include_str!("../../../migrations/postgres/log/0003_erasing.sql")),
     ],
 };
 

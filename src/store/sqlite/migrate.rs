@@ -15,9 +15,10 @@ use crate::store::sqlite::{engine, place};
 /// How long another process may take to migrate a small file.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(2);
 
-const LOG: [(&str, &str); 2] = [
+const LOG: [(&str, &str); 3] = [
     ("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql")),
     ("V2__seals", include_str!("../../../migrations/sqlite/log/0002_seals.sql")),
+    ("V3__erasing", include_str!("../../../migrations/sqlite/log/0003_erasing.sql")),
 ];
 
 const VIEWS: [(&str, &str); 1] =

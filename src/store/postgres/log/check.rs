@@ -1,6 +1,6 @@
 //! Compares what guards the log with what the migrations have created.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::store::postgres::connect::connection::Connection;
 use crate::store::postgres::connect::error::{Failure, engine};
@@ -64,7 +64,11 @@ fn expected<'a>(
         let on = words.iter().position(|word| *word == "ON")?;
         Some((words[on + 1], words[2], words.join(" ")))
     });
-    let of_tables: Vec<_> = statements.filter(|(table, ..)| GUARDED.contains(table)).collect();
+    let mut of_tables: Vec<_> = statements.filter(|(table, ..)| GUARDED.contains(table)).collect();
+    // A later migration may have made a trigger anew.
+    of_tables.reverse();
+    let mut made = HashSet::new();
+    of_tables.retain(|(table, name, _)| made.insert((*table, *name)));
     let inherited: Vec<_> =
         of_tables.iter().filter(|(_, name, _)| OF_EACH_PARTITION.contains(name)).cloned().collect();
     let of_partitions = partitions.iter().flat_map(move |partition| {
