@@ -125,6 +125,7 @@ fn fill(store: &dyn Store, messages: u64) {
             messages: changed,
             tree_nodes: Vec::new(),
             logged_errors: Vec::new(),
+            silent_events: Vec::new(),
             erased_events: 0,
         };
         store.views().project(&batch).expect("the views take them");

@@ -167,7 +167,7 @@ impl From<StoredError> for Problem {
     fn from(error: StoredError) -> Self {
         match error {
             StoredError::Store(error) => Problem::Store(error),
-            error => Problem::Failed(error.to_string()),
+            error @ StoredError::Record { .. } => Problem::Failed(error.to_string()),
         }
     }
 }

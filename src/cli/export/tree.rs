@@ -1,7 +1,7 @@
 //! `export tree`: the tree of the ledger as files that anybody can keep and check (C2SP tlog-tiles).
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -50,7 +50,7 @@ pub fn run(folder: &Path, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         let mut file = AtomicFile::create(path, OnExisting::Replace)?;

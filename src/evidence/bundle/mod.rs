@@ -24,6 +24,9 @@ pub const RULE_VERSION: u64 = 1;
 /// Maximum bytes of a bundle. One of four events among ten million has 10 KB.
 pub const BUNDLE_BYTES_MAX: u64 = 64 << 20;
 
+/// Maximum keys, changes of the key, and timestamps each, because checking one takes its time.
+pub const LISTED_MAX: usize = 100;
+
 /// A bundle. What it says is checked by [`check`](crate::evidence::check) only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::event::{BundleEvent, EventError};
 use super::members::Members;
 use super::strict_json;
-use super::{BUNDLE_BYTES_MAX, Bundle, FORMAT, Timestamp};
+use super::{BUNDLE_BYTES_MAX, Bundle, FORMAT, LISTED_MAX, Timestamp};
 use crate::domain::Position;
 use crate::seal::note::key::STRICT_BASE64;
 
@@ -50,7 +50,13 @@ pub fn parse(text: &[u8]) -> Result<Bundle, BundleError> {
         lifecycle: lifecycle(members.value("lifecycle")?)?,
     };
     members.finish()?;
-    Ok(bundle)
+    let listed = [bundle.keys.len(), bundle.key_changes.len(), bundle.timestamps.len()];
+    match listed.iter().all(|length| *length <= LISTED_MAX) {
+        true => Ok(bundle),
+        false => Err(BundleError::Format(format!(
+            "it has more than {LISTED_MAX} keys, changes of the key or timestamps"
+        ))),
+    }
 }
 
 fn events(list: &[Value]) -> Result<Vec<BundleEvent>, BundleError> {

@@ -15,7 +15,7 @@ use super::lifecycle::facts::{Facts, Proof};
 use super::lifecycle::graph::Lanes;
 use super::lifecycle::raw::Verification;
 use super::lifecycle::reason::{Part, reason};
-use super::lifecycle::sealed::Sealed;
+use super::lifecycle::sealed::SealState;
 use super::lifecycle::timeline::{Order, Row, Shown, Step, Timeline};
 use super::list::query::ListQuery;
 use super::list::row;
@@ -45,7 +45,7 @@ struct MessagePage {
     left_out: usize,
     proof: Option<Proof>,
     /// `None` if the server does not seal.
-    sealed: Option<Sealed>,
+    sealed: Option<SealState>,
     view: View,
 }
 
@@ -138,7 +138,7 @@ pub async fn message(
     let last_event = counted.timeline.last().map_or(0, |entry| entry.event.position);
     let (proof, sealed) = web::block(move || {
         let proof = deciding.and_then(|at| Proof::new(&state, &counted, at, redaction));
-        (proof, Sealed::new(&state, last_event))
+        (proof, SealState::new(&state, last_event))
     })
     .await?;
     html(&MessagePage {

@@ -92,7 +92,7 @@ impl PublicKey {
             return Err(KeyError::OtherId);
         }
         let point = VerifyingKey::from_bytes(&key).map_err(|_| KeyError::Weak)?;
-        match point.is_weak() || point.to_bytes() != key {
+        match point.is_weak() || !is_reduced(&key) {
             true => Err(KeyError::Weak),
             false => Ok(parsed),
         }
@@ -203,6 +203,13 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the private key of {}", self.public())
     }
+}
+
+/// Whether a point is written in its only form: its y coordinate is below the field's prime, 2^255 - 19. The library
+/// accepts others, so one key could have two ids (RFC 8032, section 5.1.3).
+fn is_reduced(key: &[u8; 32]) -> bool {
+    let [first, between @ .., last] = key;
+    *first < 0xed || between.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
 }
 
 /// Name, id and bytes of `NAME+ID+BASE64`.

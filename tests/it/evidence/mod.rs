@@ -2,4 +2,5 @@
 
 mod bundles;
 mod changed;
+mod python;
 mod vectors;

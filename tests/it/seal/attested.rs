@@ -19,6 +19,9 @@ use crate::support::application::{Application, Reply};
 use crate::support::seals::{app_with_key, note, public_key, receive};
 use crate::support::{App, delivered, sid};
 
+/// How a witness answers that should not be believed.
+type Lie = Box<dyn Fn(&Note) -> Reply + Send>;
+
 /// A witness that checks what it is asked to sign, as the protocol demands.
 struct Witness {
     name: &'static str,
@@ -136,7 +139,7 @@ fn a_witness_that_is_slow_gone_or_lying_delays_no_seal_and_is_no_witness() {
     let app = app_with_key(&[("DELIVERY_LEDGER_SEAL_EVERY", "1s")]);
     app.configure(&witness.configuration());
     let other = SigningKey::from_bytes(&[99; 32]);
-    let lies: Vec<(&str, Box<dyn Fn(&Note) -> Reply + Send>)> = vec![
+    let lies: Vec<(&str, Lie)> = vec![
         ("no_answer", Box::new(|_| Reply::Close)),
         ("refused", Box::new(|_| Reply::Code(403))),
         ("refused", Box::new(|_| Reply::Code(500))),

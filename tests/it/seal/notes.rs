@@ -103,7 +103,10 @@ fn a_key_has_the_id_of_its_name_and_bytes_and_is_sound() {
     let (mut identity, mut unreduced) = ([0; 32], [0xff; 32]);
     identity[0] = 1;
     (unreduced[0], unreduced[31]) = (0xee, 0x7f);
-    for weak in [identity, [0; 32], unreduced] {
+    // y = p + 3, which is on the curve and of no small order: a second form of the point with y = 3.
+    let mut second_form = unreduced;
+    second_form[0] = 0xf0;
+    for weak in [identity, [0; 32], unreduced, second_form] {
         assert_eq!(PublicKey::parse(&written(weak)), Err(KeyError::Weak), "{weak:?}");
     }
 }

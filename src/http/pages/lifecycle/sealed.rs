@@ -6,7 +6,7 @@ use crate::seal::json::SealJson;
 use crate::seal::stored::last_seal;
 
 /// The state of a message's seal.
-pub enum Sealed {
+pub enum SealState {
     /// The log no longer has what was sealed.
     Differs,
     /// Nothing is sealed, because there is no key.
@@ -31,7 +31,7 @@ pub struct Confirmed {
     pub at: Option<Timestamp>,
 }
 
-impl Sealed {
+impl SealState {
     /// That of a message whose last event is at this position. Blocks.
     pub fn new(state: &AdminState, last_event: Position) -> Option<Self> {
         let sealing = state.sealing.as_ref()?;
@@ -53,7 +53,7 @@ impl Sealed {
     }
 }
 
-impl Sealed {
+impl SealState {
     /// True if there is a file, or one can be made.
     pub fn has_file(&self) -> bool {
         matches!(self, Self::Sealed(_) | Self::NotYet)
