@@ -61,7 +61,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 45] = [
+const CHECKS: [Check; 46] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -121,6 +121,7 @@ const CHECKS: [Check; 45] = [
     },
     Check { area: "records", name: "backup", cost: Cost::More, run: records::maintenance::backup },
     Check { area: "records", name: "seals", cost: Cost::More, run: records::seals::seals },
+    Check { area: "records", name: "erasure", cost: Cost::More, run: records::erasure::erasure },
     Check { area: "records", name: "verification", cost: Cost::More, run: server::verification },
     Check { area: "forwarding", name: "target", cost: Cost::More, run: forwarding::each },
     Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },

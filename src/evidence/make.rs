@@ -102,7 +102,7 @@ pub fn make(store: &dyn Store, request: &Request, seal: Seal<'_>) -> Result<Bund
         EventsOfMessage::Ambiguous(accounts) => return Err(MakeError::Ambiguous(accounts)),
         EventsOfMessage::Found(found) => found,
     };
-    let last = *positions.last().ok_or(MakeError::NotFound)?;
+    let last = last_to_cover(store, &positions, request.as_of.unwrap_or(head))?;
     let seal = covering(store, request.as_of, last, seal)?;
     let size = seal.statement.size;
     if root_at(store, size)? != seal.statement.root {
@@ -114,6 +114,21 @@ pub fn make(store: &dyn Store, request: &Request, seal: Seal<'_>) -> Result<Bund
         false => positions.into_iter().filter(|position| *position <= size).collect(),
     };
     bundle(store, request.rule, &key, &positions, seal.attested(store)?)
+}
+
+/// The last of these events, and of the erasures of those that are erased: all of them are in the bundle.
+fn last_to_cover(
+    store: &dyn Store,
+    positions: &[Position],
+    as_of: Position,
+) -> Result<Position, MakeError> {
+    let events = store.read_at(positions)?;
+    let erasures = events.iter().filter_map(|event| event.erased).map(|erased| erased.erased_by);
+    let last = positions.iter().copied().chain(erasures).max().ok_or(MakeError::NotFound)?;
+    match last > as_of {
+        true => Err(MakeError::NotCovered { as_of, event: last }),
+        false => Ok(last),
+    }
 }
 
 /// A seal that covers an event; the last one that does, or a new one.

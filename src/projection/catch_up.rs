@@ -7,10 +7,14 @@ use super::ProjectionError;
 use super::batch::prefetch::Prefetcher;
 use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
 use super::erased::erased_by;
-use crate::domain::Position;
+use super::events_of_message::message_hash;
 use crate::domain::hash::Hash;
+use crate::domain::message::event_ref::EventRef;
 use crate::domain::tree::{Node, RightEdge};
-use crate::store::{Batch, Checkpoint, MessageChange, NODE_LEVELS, Store, StoreError, Views};
+use crate::domain::{MessageKey, Position};
+use crate::store::{
+    Batch, Checkpoint, MessageChange, NODE_LEVELS, SilentEvent, Store, StoreError, Views,
+};
 
 /// Called with the new checkpoint's position after each batch; may stop there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -105,9 +109,11 @@ fn step(
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
-    let (messages, erased_events) = join(store, views, prepared.buffers.messages.take())?;
+    let mut silent_events = std::mem::take(&mut prepared.buffers.silent_events);
+    let messages = join(store, views, prepared.buffers.messages.take(), &mut silent_events)?;
+    let erased_events = messages.erased_events;
+    let messages = messages.left;
     let logged_errors = std::mem::take(&mut prepared.buffers.logged_errors);
-    let silent_events = std::mem::take(&mut prepared.buffers.silent_events);
     let batch = Batch {
         from: from.position,
         to,
@@ -134,13 +140,21 @@ fn grown(tree: &RightEdge, leaves: &[Hash]) -> (RightEdge, Vec<(Node, Hash)>) {
     (tree, nodes)
 }
 
-/// Joins the messages of a batch with their state in the views. Those that were erased are left out, and their
-/// events counted.
+/// The messages of a batch that are projected.
+struct Joined {
+    left: Vec<MessageChange>,
+    /// The number of events of those that were left out, because they were erased.
+    erased_events: u64,
+}
+
+/// Joins the messages of a batch with their state in the views. Those that were erased are left out: their events
+/// only name them.
 fn join(
     store: &dyn Store,
     views: &dyn Views,
     mut messages: Vec<MessageChange>,
-) -> Result<(Vec<MessageChange>, u64), ProjectionError> {
+    silent_events: &mut Vec<SilentEvent>,
+) -> Result<Joined, ProjectionError> {
     let keys: Vec<_> = messages.iter().map(|change| &change.message.key).collect();
     let known = views.load(&keys)?;
     let mut by_content = |a, b| {
@@ -154,26 +168,34 @@ fn join(
             change.message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
-    let erased_events = leave_out_erased(store, &mut messages)?;
-    Ok((messages, erased_events))
+    let left_out = leave_out_erased(store, &mut messages)?;
+    let erased_events = left_out.len() as u64;
+    silent_events.extend(left_out);
+    Ok(Joined { left: messages, erased_events })
 }
 
-/// Leaves out the new messages that were erased; returns the number of their events.
+/// Leaves out the new messages that were erased, and returns their events.
 fn leave_out_erased(
     store: &dyn Store,
     messages: &mut Vec<MessageChange>,
-) -> Result<u64, ProjectionError> {
+) -> Result<Vec<SilentEvent>, ProjectionError> {
     let new = messages.iter().filter(|change| change.before.is_none());
     let keys: Vec<_> = new.map(|change| &change.message.key).collect();
     let erased = erased_by(store, &keys)?;
     if erased.iter().all(Option::is_none) {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let (mut erased, mut events) = (erased.into_iter(), 0);
+    let (mut erased, mut left_out) = (erased.into_iter(), Vec::new());
     messages.retain(|change| {
         let is_erased = change.before.is_none() && erased.next().flatten().is_some();
-        events += if is_erased { change.message.lifecycle.counts.events } else { 0 };
+        if is_erased {
+            let MessageKey { account_sid, message_sid } = &change.message.key;
+            let message = SilentEvent::key(&message_hash(account_sid.as_ref(), message_sid));
+            let events = change.message.lifecycle.history.iter();
+            let silent = |event: &EventRef| SilentEvent { message, position: event.position };
+            left_out.extend(events.map(silent));
+        }
         !is_erased
     });
-    Ok(events)
+    Ok(left_out)
 }

@@ -47,6 +47,9 @@ pub fn erased_by(
     store: &dyn Store,
     keys: &[&MessageKey],
 ) -> Result<Vec<Option<Position>>, StoreError> {
+    if keys.is_empty() || !store.erasing().has_erased()? {
+        return Ok(vec![None; keys.len()]);
+    }
     let mut digester = Digester::default();
     let hashes: Vec<_> = keys
         .iter()
@@ -80,7 +83,7 @@ pub fn find_erased(
     message_sid: &MessageSid,
     account_sid: Option<&Option<AccountSid>>,
 ) -> Result<Option<ErasedMessage>, StoreError> {
-    if store.erasing().erased_count()? == 0 {
+    if !store.erasing().has_erased()? {
         return Ok(None);
     }
     let accounts = match account_sid {

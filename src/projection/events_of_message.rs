@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::erased::ErasureState;
 use crate::domain::digest::{Digester, Sids};
 use crate::domain::hash::Hash;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent};
@@ -64,6 +65,11 @@ pub fn events_of_message(
     // An erased message, or one that is only named, is known by its hash alone.
     accounts.extend(account_sid.cloned());
     accounts.insert(None);
+    if account_sid.is_none() && positions.is_empty() {
+        let kept = ErasureState::read(store)?.accounts;
+        let kept = kept.iter().filter_map(|sid| AccountSid::parse(sid));
+        accounts.extend(kept.chain(store.views().accounts()?).map(Some));
+    }
     for account in &accounts {
         let hash = message_hash(account.as_ref(), message_sid);
         for position in positions_by_hash(store, &hash)? {

@@ -23,7 +23,7 @@ use std::cell::Cell;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::time::zone::Zone;
-use crate::domain::{ErrorCodes, Position, Rule};
+use crate::domain::{ErrorCodes, Position, Rule, Timestamp};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 pub use calendar::Step;
@@ -73,6 +73,8 @@ pub struct Report {
     pub total: Figures,
     /// The total of the period that it is compared with.
     pub compared_total: Option<Figures>,
+    /// Events of the period that were erased, and are in no figure.
+    pub erased_events: u64,
 }
 
 /// A row: the values that its messages share, and its figures.
@@ -101,10 +103,24 @@ pub fn reports<const N: usize>(
     by: [Vec<Dimension>; N],
 ) -> Result<[Report; N], StoreError> {
     let views = store.views();
-    make(query, by, &|part, by| match from_rollups(views, part, by)? {
+    let mut reports = make(query, by, &|part, by| match from_rollups(views, part, by)? {
         Some(counted) => Ok(counted),
         None => scan_each(views, part, by),
-    })
+    })?;
+    let erased_events = erased_events(store, query)?;
+    reports.iter_mut().for_each(|report| report.erased_events = erased_events);
+    Ok(reports)
+}
+
+/// The erased events of a report's period. What they were about is not known any more.
+fn erased_events(store: &dyn Store, query: &ReportQuery) -> Result<u64, StoreError> {
+    let erasing = store.erasing();
+    if !erasing.has_erased()? {
+        return Ok(0);
+    }
+    let since = query.filter.since.unwrap_or(Timestamp::from_micros(i64::MIN));
+    let until = query.filter.until.unwrap_or(Timestamp::from_micros(i64::MAX));
+    erasing.erased_between(since, until)
 }
 
 /// Makes a report from the rollups; `None` if they do not suffice and messages would have to be scanned.
@@ -193,6 +209,7 @@ fn finished(
         rows,
         total,
         compared_total,
+        erased_events: 0,
     }
 }
 

@@ -32,6 +32,8 @@ pub struct ReportJson {
     pub clock: &'static str,
     /// Messages whose time by that clock is known. By Twilio's clock, the others count when they arrived.
     pub clock_known: i64,
+    /// Events that were received in the period and erased since; what they were about is not known any more.
+    pub erased_events: u64,
     /// The zone of days, weeks, months, weekdays and hours.
     pub time_zone: String,
     /// The period that it is compared with, if there is one.
@@ -136,6 +138,7 @@ impl ReportJson {
             rule: report.rule.name(),
             clock: query.clock.name(),
             clock_known: report.total.clock_known(),
+            erased_events: report.erased_events,
             time_zone: query.zone.name().to_owned(),
             compared_with: query.compare.map(PeriodJson::new),
             rows: shown
@@ -274,6 +277,7 @@ mod tests {
                 rows: senders.map(row).into(),
                 total: Figures::default(),
                 compared_total: None,
+                erased_events: 0,
             };
             let shown = ReportJson::new(&report, &ErrorCodes::default(), true);
             shown.rows.into_iter().map(|row| row.key).collect::<Vec<_>>()

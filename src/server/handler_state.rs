@@ -119,6 +119,7 @@ pub fn states(
         exports: Limit::exports(),
         jobs: ledger.jobs.clone(),
         sending,
+        erase_after: config.erase_after,
         sealing,
         metrics,
         admin_hosts: config.admin_hosts,

@@ -1,4 +1,5 @@
-//! Checks on what is done regularly with the log: reconciling, backups and seals.
+//! Checks on what is done regularly with the log: reconciling, backups, seals and erasures.
 
+pub mod erasure;
 pub mod maintenance;
 pub mod seals;

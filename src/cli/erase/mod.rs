@@ -30,7 +30,7 @@ pub struct Args {
     account_sid: Option<String>,
 
     /// The reference number of the request, which is stored in the log; no names, no addresses
-    #[arg(long, value_name = "TEXT", required_unless_present = "record")]
+    #[arg(long, value_name = "TEXT")]
     request: Option<String>,
 
     /// Erase nothing; show how much would be erased
@@ -93,7 +93,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return output::print_record(&record_of(&*store::open(&database, Access::Read)?)?);
     }
     let which = which(&args, settings)?;
-    let reference = reference(args.request.as_deref().unwrap_or_default(), &which)?;
+    let reference = args.request.as_deref().map_or(Ok(""), |text| reference(text, &which))?;
     let consent = Consent { open: args.open, sender: args.sender };
     let request = Request { which: &which, reference, consent, now: &now };
     let interrupt = Interrupt::listen()?;

@@ -259,7 +259,7 @@ fn below(report: &ReportJson, has_codes: bool) -> String {
     };
     let clock = report.clock_sentence();
     format!(
-        "{}{omitted}Messages by {}, {}{}times in {}, rule {}, as of position {}.\n{}{}{durations}{}{}",
+        "{}{omitted}Messages by {}, {}{}times in {}, rule {}, as of position {}.\n{}{}{durations}{}{}{}",
         if has_codes { "\n" } else { "" },
         printable(&report.by),
         end("since", &report.since),
@@ -271,7 +271,19 @@ fn below(report: &ReportJson, has_codes: bool) -> String {
         compared.unwrap_or_default(),
         details(report),
         imported(report.total.imported),
+        erased(report.erased_events),
     )
+}
+
+/// A line on the events that no figure contains; empty if there are none.
+fn erased(events: u64) -> String {
+    match events {
+        0 => String::new(),
+        1 => "1 event of this period was erased and is in no figure.\n".to_owned(),
+        events => {
+            format!("{} events of this period were erased and are in no figure.\n", number(events))
+        }
+    }
 }
 
 /// A line on the columns of details, and how many messages have them; empty if there are none.

@@ -104,6 +104,8 @@ pub struct AdminState {
     pub jobs: Jobs,
     /// `None` if this server sends no messages.
     pub sending: Option<Sender>,
+    /// The age from which messages are erased; `None` if none is.
+    pub erase_after: Option<Duration>,
     /// Seals the ledger; `None` if the server does not.
     pub sealing: Option<worker::Handle>,
     /// The metrics of this process.

@@ -36,6 +36,8 @@ const BLOCK_EVENTS_MIN: u64 = 256;
 /// The maximum number of blocks in the picture; more of them cannot be told apart.
 const BLOCKS_MAX: u64 = 40;
 
+const DAY_SECONDS: u64 = 86_400;
+
 /// The share of a block that is left blank, so that blocks can be told apart.
 const GAP: f64 = 0.06;
 
@@ -59,6 +61,10 @@ struct LedgerPage {
     seal: Option<Seal>,
     /// Why nothing is sealed: the log contradicts its seals, or there is no key.
     not_sealing: Option<NotSealing>,
+    /// How many events are erased.
+    erased_events: u64,
+    /// The age in days from which messages are erased; `None` if none is.
+    erased_after_days: Option<u64>,
     /// The nodes of the ledger; `None` if it has one server.
     nodes: Option<NodesJson>,
     /// Callbacks that were accepted and rejected in the last ten minutes.
@@ -302,9 +308,11 @@ pub async fn ledger(
         let seal =
             last_seal(&*state.store)?.map(|seal| seal.attested(&*state.store)).transpose()?;
         let seal = seal.map(|seal| Seal::new(SealJson::new(&seal)));
-        Ok::<_, Problem>((Ledger::read(&state, is_masked)?, seal, NotSealing::new(&state)))
+        let erased = state.store.erasing().erased_count()?;
+        let ledger = Ledger::read(&state, is_masked)?;
+        Ok::<_, Problem>((ledger, seal, NotSealing::new(&state), erased))
     });
-    let (ledger, seal, not_sealing) = ledger.await??;
+    let (ledger, seal, not_sealing, erased_events) = ledger.await??;
     let last = Verification::last(&visit.state, &jobs, is_masked);
     let unchanged_up_to = last.as_ref().map_or(0, Verification::unchanged_up_to);
     let verify = Shown::newest(&jobs, &request, |work| match work {
@@ -329,6 +337,8 @@ pub async fn ledger(
         backup: backup.and_then(|it| Some((Timestamp::parse(&it.ended_at)?, it.position))),
         seal,
         not_sealing,
+        erased_events,
+        erased_after_days: visit.state.erase_after.map(|age| age.as_secs() / DAY_SECONDS),
         nodes: NodesJson::new(&visit.state.lead),
         rejected: checks.map(|checks| checks.recent().last_minutes(visit.now)),
     })

@@ -5,7 +5,7 @@ mod values;
 pub use self::values::{CleanUp, ERASED_EVENTS_MAX, ErasedEvent, UnusedEnvelopes};
 use super::StoreError;
 use crate::domain::hash::Hash;
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Timestamp};
 
 /// Erases content of the log, and answers what was erased.
 pub trait Erasing {
@@ -35,6 +35,12 @@ pub trait Erasing {
 
     /// The position of the last erasure of events of each of these messages; `None` if there is none.
     fn erased_by(&self, messages: &[Hash]) -> Result<Vec<Option<Position>>, StoreError>;
+
+    /// Whether any event is erased. It is quick.
+    fn has_erased(&self) -> Result<bool, StoreError>;
+
+    /// The number of erased events that were received from one time on and before another.
+    fn erased_between(&self, since: Timestamp, until: Timestamp) -> Result<u64, StoreError>;
 
     /// The number of erased events.
     fn erased_count(&self) -> Result<u64, StoreError>;

@@ -1,7 +1,7 @@
 //! Erasing in PostgreSQL: the log's rows. The server's files follow its own retention.
 
 use crate::domain::hash::Hash;
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::StoreError;
 use crate::store::erase::{CleanUp, ErasedEvent, Erasing, UnusedEnvelopes};
 use crate::store::postgres::PostgresStore;
@@ -58,6 +58,14 @@ impl Erasing for PostgresStore {
 
     fn erased_by(&self, messages: &[Hash]) -> Result<Vec<Option<Position>>, StoreError> {
         self.read("look for erased messages", |log| rows::erased_by(log, messages))
+    }
+
+    fn has_erased(&self) -> Result<bool, StoreError> {
+        self.read("look for erased events", rows::has_erased)
+    }
+
+    fn erased_between(&self, since: Timestamp, until: Timestamp) -> Result<u64, StoreError> {
+        self.read("count the erased events", |log| rows::erased_between(log, since, until))
     }
 
     fn erased_count(&self) -> Result<u64, StoreError> {

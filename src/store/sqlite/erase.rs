@@ -1,7 +1,7 @@
 //! Erasing in SQLite: the log's rows, and what its files may still have of them.
 
 use crate::domain::hash::Hash;
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::StoreError;
 use crate::store::erase::{CleanUp, ErasedEvent, Erasing, UnusedEnvelopes};
 use crate::store::sqlite::log::erase as rows;
@@ -40,6 +40,18 @@ impl Erasing for SqliteStore {
     fn erased_by(&self, messages: &[Hash]) -> Result<Vec<Option<Position>>, StoreError> {
         self.log.reader().with_connection(|log| {
             rows::erased_by(log, messages).map_err(engine("look for erased messages"))
+        })
+    }
+
+    fn has_erased(&self) -> Result<bool, StoreError> {
+        self.log
+            .reader()
+            .with_connection(|log| rows::has_erased(log).map_err(engine("look for erased events")))
+    }
+
+    fn erased_between(&self, since: Timestamp, until: Timestamp) -> Result<u64, StoreError> {
+        self.log.reader().with_connection(|log| {
+            rows::erased_between(log, since, until).map_err(engine("count the erased events"))
         })
     }
 

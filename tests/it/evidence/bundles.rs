@@ -8,7 +8,7 @@ use crate::support::seals::{app_with_key, note, public_key, receive};
 use crate::support::{App, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
 
 /// Makes a bundle with these arguments, and checks it with the ledger's key.
-fn checked(app: &App, arguments: &[&str]) -> Value {
+pub fn checked(app: &App, arguments: &[&str]) -> Value {
     let made = app.run(&[&["evidence"], arguments, &["--output", "bundle"]].concat());
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let key = public_key(app);
@@ -17,11 +17,13 @@ fn checked(app: &App, arguments: &[&str]) -> Value {
     serde_json::from_slice(&checked.stdout).unwrap()
 }
 
-fn bundle(app: &App) -> Value {
+/// The bundle that `checked` made.
+pub fn bundle(app: &App) -> Value {
     serde_json::from_slice(&fs::read(app.folder().join("bundle")).unwrap()).unwrap()
 }
 
-fn positions(bundle: &Value) -> Vec<u64> {
+/// The positions of a bundle's events.
+pub fn positions(bundle: &Value) -> Vec<u64> {
     let events = bundle["events"].as_array().unwrap().iter();
     events.map(|event| event["position"].as_u64().unwrap()).collect()
 }

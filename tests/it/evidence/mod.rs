@@ -2,5 +2,6 @@
 
 mod bundles;
 mod changed;
+mod erased;
 mod python;
 mod vectors;

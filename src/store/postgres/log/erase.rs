@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use crate::domain::hash::Hash;
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::StoreError;
 use crate::store::codec::envelope::Envelope;
 use crate::store::erase::{ErasedEvent, UnusedEnvelopes};
@@ -177,6 +177,27 @@ pub fn erased_by(
         Ok(row.try_get::<_, Option<i64>>(0)?.map(|last| last as Position))
     };
     rows.iter().map(last).collect()
+}
+
+/// See [`crate::store::erase::Erasing::has_erased`].
+pub fn has_erased(connection: &Connection) -> Result<bool, Failure> {
+    let row = connection.query_one("SELECT EXISTS (SELECT 1 FROM erased)", &[])?;
+    Ok(row.try_get(0)?)
+}
+
+/// See [`crate::store::erase::Erasing::erased_between`].
+pub fn erased_between(
+    connection: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<u64, Failure> {
+    let row = connection.query_one(
+        "SELECT count(*)
+         FROM erased JOIN events USING (position)
+         WHERE received_at >= $1 AND received_at < $2",
+        &[&since.micros(), &until.micros()],
+    )?;
+    Ok(row.try_get::<_, i64>(0)? as u64)
 }
 
 /// See [`crate::store::erase::Erasing::erased_count`].

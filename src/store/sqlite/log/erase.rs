@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::domain::hash::Hash;
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::codec::envelope::Envelope;
 use crate::store::erase::{ErasedEvent, UnusedEnvelopes};
 use crate::store::sqlite::files::watch::Watch;
@@ -153,13 +153,27 @@ pub fn erased_by(
 
 /// See [`crate::store::erase::Erasing::erased_count`].
 pub fn erased_count(connection: &Connection) -> rusqlite::Result<u64> {
-    // An empty table is the usual case.
-    let first: Option<Position> =
-        connection.query_row("SELECT 1 FROM erased LIMIT 1", [], |row| row.get(0)).optional()?;
-    match first {
-        None => Ok(0),
-        Some(_) => connection.query_row("SELECT count(*) FROM erased", [], |row| row.get(0)),
-    }
+    connection.query_row("SELECT count(*) FROM erased", [], |row| row.get(0))
+}
+
+/// See [`crate::store::erase::Erasing::has_erased`].
+pub fn has_erased(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM erased)")?;
+    statement.query_row([], |row| row.get(0))
+}
+
+/// See [`crate::store::erase::Erasing::erased_between`].
+pub fn erased_between(
+    connection: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*)
+         FROM erased JOIN events USING (position)
+         WHERE received_at >= ?1 AND received_at < ?2",
+    )?;
+    statement.query_row([since.micros(), until.micros()], |row| row.get(0))
 }
 
 /// See [`crate::store::erase::Erasing::erased_after`].
