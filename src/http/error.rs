@@ -230,10 +230,7 @@ impl fmt::Display for Problem {
             Problem::Erased(position) => {
                 write!(f, "its content was erased, as the event at position {position} records")
             }
-            Problem::ErasedMessage(ErasedMessage { position, at }) => write!(
-                f,
-                "this message was erased at {at}, as the event at position {position} records"
-            ),
+            Problem::ErasedMessage(erased) => erased.fmt(f),
             Problem::MethodNotAllowed(allowed) => write!(f, "this path takes only {allowed}"),
             Problem::NoToken => f.write_str("this listener needs `Authorization: Bearer TOKEN`"),
             Problem::UnknownHost => f.write_str(

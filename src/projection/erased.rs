@@ -1,6 +1,7 @@
 //! Erased messages: they are recognised by the hash of account and SID, which is all that is left of them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,13 @@ pub struct ErasedMessage {
     pub position: Position,
     /// When that was.
     pub at: Timestamp,
+}
+
+impl fmt::Display for ErasedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, at } = self;
+        write!(f, "this message was erased at {at}, as the event at position {position} records")
+    }
 }
 
 /// What a ledger keeps about its erasures outside the log. Without it, everything still works.
