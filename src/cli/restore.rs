@@ -34,6 +34,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let records = args.erasures.iter().map(|file| erase::repeat::read(file));
     let records = records.collect::<Result<Vec<_>>>()?;
+    let erased = erase::repeat::events(&records)?;
     let interrupt = Interrupt::listen()?;
     let source = Database::Sqlite(args.file.clone());
     let opened = store::open(&source, Access::Read);
@@ -48,10 +49,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         interrupt.asked()
     });
     bar.finish_and_clear();
-    let is_restored = copied.is_ok();
+    let is_to_erase = copied.is_ok() && !records.is_empty();
+    if is_to_erase {
+        erase::repeat::begin(settings)?;
+    }
     let outcome = backup::print("ledger", &database.place(), copied, args.format)?;
-    if is_restored && !records.is_empty() {
-        erase::repeat::run(&records, &interrupt, settings)?;
+    if is_to_erase {
+        erase::repeat::run(erased, &interrupt, settings)?;
     }
     Ok(outcome)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
@@ -17,12 +17,16 @@ use crate::config::Settings;
 use crate::domain::hash::{Hash, hex};
 use crate::domain::statement::Statement;
 use crate::projection::proofs::consistency_proof;
-use crate::projection::verify::{EXPECTED, Expected, Finding, Pass, Verified, verify};
+use crate::projection::verify::{
+    COMPARISON, EXPECTED, Expected, Finding, Pass, Verified, verify_with_seals,
+};
 use crate::seal::json::ConsistencyJson;
 use crate::seal::note::trusted::TrustedKeys;
-use crate::seal::stored::{key_changes, known_keys};
+use crate::seal::notes_file;
+use crate::seal::stored::{key_changes, known_keys, origin};
 use crate::seal::worker::NotSealed;
 use crate::store::{self, Access, Store};
+use crate::telemetry::eprint_line;
 use crate::text::printable;
 
 /// The arguments of `verify`.
@@ -49,11 +53,19 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         Some(_) => ledger::up_to_date_by_views_rule(settings)?,
         None => store::open(&settings.database()?, Access::Read)?,
     };
-    let since = args.since.as_deref().map(|path| since(path, &*store, settings)).transpose()?;
+    let since =
+        match args.since.as_deref().map(|path| since(path, &*store, settings)).transpose()? {
+            Some(Err(problem)) => {
+                eprint_line(format_args!("error: --since: {problem}"));
+                return Ok(Outcome::CheckFoundSomething);
+            }
+            since => since.and_then(Result::ok),
+        };
     let expected = since.as_ref().map(Since::expected).or(expected);
     // An unreadable head is reported as a finding below.
     let bar = progress::over_events(store.head().unwrap_or(0), "verify");
-    let verified = verify(&*store, expected, &mut |step| {
+    let in_file = sealed_in_file(&*store, settings)?;
+    let verified = verify_with_seals(&*store, expected, in_file, &mut |step| {
         if step.pass == Pass::Log {
             bar.set_position(step.position);
         }
@@ -89,23 +101,33 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
+/// What the file of seals says of this ledger, if one is configured.
+fn sealed_in_file(store: &dyn Store, settings: &Settings) -> Result<Vec<Expected>> {
+    let Some(path) = settings.seal_file() else { return Ok(Vec::new()) };
+    let statements = notes_file::statements(&path, &origin(store, &settings.seal_prefix()?)?)
+        .with_context(|| format!("the file of seals, {}", path.display()))?;
+    let expected =
+        |Statement { size, root, .. }: Statement| Expected { position: size, hash: root };
+    Ok(statements.into_iter().map(expected).collect())
+}
+
 /// An earlier seal of this ledger.
 struct Since(Statement);
 
-/// Reads a seal, which the configured key has to have signed, or one before it.
-fn since(path: &Path, store: &dyn Store, settings: &Settings) -> Result<Since> {
+/// Reads a seal, which the configured key has to have signed, or one before it; what is wrong with it if they have not.
+fn since(path: &Path, store: &dyn Store, settings: &Settings) -> Result<Result<Since, String>> {
     let Some(sealer) = settings.sealing()?.sealer else { return Err(NotSealed::NoKey.into()) };
     let (note, statement) = read_seal(path)?;
     let (changes, known) =
         (key_changes(store, &statement.origin)?, known_keys(store, &statement.origin)?);
     let trusted = TrustedKeys::new(vec![sealer.key.public()]).and_those_before(&changes, &known);
-    match trusted.signers(&note, &statement) {
+    Ok(match trusted.signers(&note, &statement) {
         Ok(signers) if signers.is_empty() => {
-            bail!("--since: {}: the configured key has not signed it", path.display())
+            Err(format!("{}: the configured key has not signed it", path.display()))
         }
         Ok(_) => Ok(Since(statement)),
-        Err(error) => bail!("--since: {}: {error}", path.display()),
-    }
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    })
 }
 
 impl Since {
@@ -126,6 +148,13 @@ impl Since {
 
 /// Logs that a check was given up because a server writes faster than its file can be checked.
 fn warn_unfinished(what: &str) {
+    if what == COMPARISON {
+        tracing::warn!(
+            "the views were not compared with the log, because messages are being erased; verify again afterwards, or \
+             finish an interrupted erasure by running `erase` again"
+        );
+        return;
+    }
     let still_checked = match what {
         "log" => "every event was still read, and its digest and the tree were checked",
         _ => "every message was still compared with a fresh fold",

@@ -118,7 +118,14 @@ impl Settings {
     fn seal_key(&self) -> Result<Option<PrivateKey>> {
         let Some(path) = self.seal_key_file() else { return Ok(None) };
         let name = self.given_text(&SEAL_KEY_FILE).map_or(SEAL_KEY_FILE.key, |(name, _)| name);
-        let secret = credential::read_file(name, &path)?;
+        let secret = credential::read_file(name, &path).map_err(|error| match path.exists() {
+            true => error,
+            // The key has the id of the ledger in its name.
+            false => anyhow!(
+                "{error:#}; `seal key new` makes one for a ledger that exists, so start a new ledger once without \
+                 this setting"
+            ),
+        })?;
         let key = PrivateKey::parse(secret.expose_secret())
             .with_context(|| format!("{name}: {}", path.display()))?;
         Ok(Some(key))
@@ -132,9 +139,9 @@ impl Settings {
 }
 
 fn witness(entry: &WitnessEntry) -> Result<Witness> {
-    let shown = || entry.key.escape_debug().take(80).collect::<String>();
-    let key = PublicKey::parse(&entry.key)
-        .with_context(|| format!("[[seal.witnesses]]: the key `{}`", shown()))?;
+    let key = PublicKey::parse(&entry.key).with_context(|| {
+        format!("[[seal.witnesses]]: the key `{}`", PublicKey::shown(&entry.key))
+    })?;
     if key.kind() != KeyType::Cosignature {
         bail!("[[seal.witnesses]]: the key `{key}` signs notes; that of a witness has the type 4");
     }

@@ -11,6 +11,9 @@ use crate::wire::number::WrittenAddress;
 /// Fewer digits are a short code, which has no country code.
 const NUMBER_DIGITS_MIN: usize = 7;
 
+/// How many times a text may have been percent-encoded.
+const ENCODED_MAX: u32 = 4;
+
 /// An address whose messages are erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(Kind);
@@ -25,7 +28,7 @@ enum Kind {
 
 impl Address {
     /// Parses an address as somebody wrote it. A channel's prefix is dropped; a number needs its country code,
-    /// because an erasure must not guess.
+    /// because an erasure must not guess. The digits of Messenger are no telephone number.
     ///
     /// ```
     /// use delivery_ledger::erase::Address;
@@ -42,7 +45,9 @@ impl Address {
             return Ok(Self(Kind::Name(rest.to_lowercase())));
         }
         let is_short_code = rest.len() < NUMBER_DIGITS_MIN && !rest.starts_with('0');
-        if is_short_code && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        let is_of_messenger = has_prefix(text.trim(), "messenger") && !rest.starts_with('0');
+        let is_complete = is_short_code || is_of_messenger;
+        if is_complete && rest.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self(Kind::Number(vec![rest.to_owned()])));
         }
         if !rest.starts_with(is_plus) && !rest.starts_with("00") {
@@ -82,10 +87,25 @@ impl Address {
 
     /// Whether the address stands anywhere in these bytes, escaped or not.
     pub fn is_in_bytes(&self, bytes: &[u8]) -> bool {
+        // Spaces of a form; between the digits of a number, a plus is no obstacle.
+        let is_in_form = || {
+            let space = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+            self.is_in_encoded(&bytes.iter().map(space).collect::<Vec<u8>>(), ENCODED_MAX)
+        };
+        self.is_in_encoded(bytes, ENCODED_MAX)
+            || (matches!(self.0, Kind::Name(_)) && bytes.contains(&b'+') && is_in_form())
+    }
+
+    /// The same for bytes that may be percent-encoded so many times.
+    fn is_in_encoded(&self, bytes: &[u8], times: u32) -> bool {
+        if self.is_in_text(&String::from_utf8_lossy(bytes)) {
+            return true;
+        }
         let decoded: Cow<'_, [u8]> = percent_decode(bytes).into();
-        self.is_in_text(&String::from_utf8_lossy(bytes))
-            || (matches!(decoded, Cow::Owned(_))
-                && self.is_in_text(&String::from_utf8_lossy(&decoded)))
+        match decoded {
+            Cow::Owned(decoded) if times > 0 => self.is_in_encoded(&decoded, times - 1),
+            Cow::Owned(_) | Cow::Borrowed(_) => false,
+        }
     }
 
     fn is_in_text(&self, text: &str) -> bool {
@@ -94,6 +114,35 @@ impl Address {
             Kind::Number(numbers) => numbers.iter().any(|number| has_number(text, number)),
         }
     }
+}
+
+/// Whether a text has a telephone number with its country code: `+` or `00`, and at least seven digits after it,
+/// also with separators between them.
+///
+/// ```
+/// use delivery_ledger::erase::has_international_number;
+///
+/// assert!(has_international_number("request of +1 (555) 867-5310"));
+/// assert!(!has_international_number("DSR-2026-0017"));
+/// ```
+pub fn has_international_number(text: &str) -> bool {
+    let text: Vec<char> = text.chars().map(|c| plain(c).unwrap_or(c)).collect();
+    (0..text.len()).any(|at| {
+        let is_after_digit = at > 0 && text[at - 1].is_ascii_digit();
+        let rest = match &text[at..] {
+            ['0', '0', rest @ ..] if !is_after_digit => rest,
+            [plus, rest @ ..] if is_plus(*plus) => rest,
+            _ => return false,
+        };
+        let number = rest.iter().take_while(|c| c.is_ascii_digit() || is_separator(**c));
+        let digits: String = number.filter(|c| c.is_ascii_digit()).collect();
+        // No country code begins with zero.
+        digits.len() >= NUMBER_DIGITS_MIN && !digits.starts_with('0')
+    })
+}
+
+fn has_prefix(address: &str, wanted: &str) -> bool {
+    address.split_once(':').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(wanted))
 }
 
 /// The address after its channel, such as `whatsapp:`.
@@ -159,7 +208,7 @@ fn plain(c: char) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::{Address, has_international_number};
 
     #[test]
     fn a_number_is_recognised_on_every_channel_and_in_every_notation() {
@@ -191,6 +240,41 @@ mod tests {
         let short = Address::parse("12345").unwrap();
         assert!(short.is_in_bytes(b"From=12345&To=%2B4912345678"));
         assert!(!short.is_in_bytes(b"To=%2B4912345678"));
+    }
+
+    #[test]
+    fn an_address_is_found_however_often_it_was_encoded() {
+        let address = Address::parse("+15558675310").unwrap();
+        for text in ["%31%35558675310", "%2531%2535558675310", "%252525315558675310"] {
+            assert!(address.is_in_bytes(text.as_bytes()), "{text}");
+        }
+        let name = Address::parse("Jane Doe").unwrap();
+        for text in ["From=Jane+Doe", "Jane%20Doe", "a%3Fb%3Djane%2520doe", "x=Jane%2BDoe+Jane+Doe"]
+        {
+            assert!(name.is_in_bytes(text.as_bytes()), "{text}");
+        }
+        assert!(!name.is_in_bytes(b"From=Jane&To=Doe"));
+    }
+
+    #[test]
+    fn the_digits_of_messenger_are_taken_as_they_are() {
+        let address = Address::parse("messenger:1000123456789012").unwrap();
+        assert!(address.is("messenger:1000123456789012"));
+        assert!(!address.is("messenger:1000123456789013"));
+        assert!(address.is_in_bytes(b"To=messenger%3A1000123456789012&"));
+        assert!(Address::parse("1000123456789012").is_err());
+    }
+
+    #[test]
+    fn a_text_has_a_number_if_it_has_a_country_code_and_enough_digits() {
+        for text in
+            ["+15558675310", "of 0049 (151) 2345-678", "DSR-17+1.555.867.5310", "+(0049) 30 12345"]
+        {
+            assert!(has_international_number(text), "{text}");
+        }
+        for text in ["DSR-2026-0017", "DSR+17", "2000012345678", "0000123456789", "+123456", ""] {
+            assert!(!has_international_number(text), "{text}");
+        }
     }
 
     #[test]

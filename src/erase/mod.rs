@@ -14,7 +14,7 @@ mod which;
 use std::io;
 use std::ops::ControlFlow;
 
-pub use self::address::Address;
+pub use self::address::{Address, has_international_number};
 pub use self::commit::Erasure;
 pub use self::record::{ErasureRecord, RecordedErasure, record_of};
 pub use self::refuse::{Consent, Refusal, YOUNG};
@@ -160,10 +160,8 @@ pub fn erase(
             true => log.head()?,
             false => selection.looked_at,
         };
-        if erased.mentions_count == 0 {
-            (erased.mentions, erased.mentions_count) =
-                (selection.mentions, selection.mentions_count);
-        }
+        // The last selection has read everything after it was erased.
+        (erased.mentions, erased.mentions_count) = (selection.mentions, selection.mentions_count);
     }
     remove_traces(ledger, request.which, &mut erased, observe)?;
     Ok(erased)
@@ -179,13 +177,17 @@ fn remove_traces(
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(EraseError::Stopped),
     };
-    erased.requests = traces::purge_quarantine(ledger.database, which)?;
+    let remove_files =
+        || jobs::remove_files(ledger.database, ledger.log.ledger_id()).map_err(EraseError::Jobs);
+    erased.requests = traces::purge_quarantine(ledger.log, ledger.database, which)?;
     go_on(Step::QuarantinePurged)?;
-    if ErasureState::read(ledger.log)?.unfinished {
-        let ledger_id = ledger.log.ledger_id();
-        let removed = jobs::remove_files(ledger.database, ledger_id).map_err(EraseError::Jobs)?;
-        erased.files = removed;
+    let unfinished = ErasureState::read(ledger.log)?.unfinished;
+    // The record of a job may have an address, as a filter, that no message has.
+    if unfinished || matches!(which, Which::Address(_)) {
+        erased.files = remove_files()?;
         go_on(Step::JobsRemoved)?;
+    }
+    if unfinished {
         traces::forget_sends(ledger.log)?;
         go_on(Step::SendsForgotten)?;
         let mut progress = |position| match go_on(Step::Rebuilding(position)) {
@@ -194,6 +196,8 @@ fn remove_traces(
         };
         traces::rebuild_views(ledger.views, &mut progress, ledger.rule)?;
         go_on(Step::ViewsRebuilt)?;
+        // An export that has begun meanwhile reads the views from before.
+        erased.files += remove_files()?;
     }
     erased.server_keeps = traces::clean_up(ledger.log)?;
     if ErasureState::read(ledger.log)?.unfinished {

@@ -36,8 +36,8 @@ pub enum Refusal {
     Sender,
     /// Callbacks will follow.
     #[error(
-        "{0} of these messages are open and younger than 30 days, so that callbacks will follow, with the \
-         address; wait, or repeat with --open, and later with --again"
+        "{0} of these messages are open and younger than 30 days, so that callbacks about them will follow; \
+         wait, or repeat with --open, and later with --again"
     )]
     Open(u64),
     /// It could be sent a second time.

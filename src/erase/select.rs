@@ -104,10 +104,11 @@ pub fn select(
         digester: Digester::default(),
     };
     selecting.seed(after, stop)?;
-    // Each pass may find sends of messages, and messages of sends, with events that were passed already.
-    let mut known = 0;
-    while selecting.links.len() > known {
-        known = selecting.links.len();
+    // Each pass may find sends of messages, and messages of sends, with events that were passed already. An
+    // address may be mentioned even if no message has it.
+    let mut known = if matches!(which, Which::Address(_)) { None } else { Some(0) };
+    while known != Some(selecting.links.len()) {
+        known = Some(selecting.links.len());
         selecting.collect_all(stop)?;
     }
     Ok(selecting.finish())
@@ -137,7 +138,9 @@ impl Selecting<'_> {
                 without.for_each(|(_, erased)| *erased = None);
             }
             for (event, erased) in page.iter().zip(erased) {
-                self.seed_by(event, erased.is_some());
+                if event.source != Source::Erasure {
+                    self.seed_by(event, erased.is_some());
+                }
             }
             Ok(())
         })
@@ -183,14 +186,17 @@ impl Selecting<'_> {
     }
 
     fn collect(&mut self, event: &RecordedEvent) {
+        if event.source == Source::Erasure {
+            if self.is_in_reference(event) {
+                self.mention(event.position);
+            }
+            return;
+        }
         let parsed = ParsedCallback::parse(event);
         let links = self.links(event, &parsed);
         let Some(group) = self.group_of(&links) else {
             if self.which.matches(event, &parsed, false) == Match::Mention {
-                self.selection.mentions_count += 1;
-                if self.selection.mentions.len() < MENTIONS_MAX {
-                    self.selection.mentions.push(event.position);
-                }
+                self.mention(event.position);
             }
             return;
         };
@@ -204,6 +210,21 @@ impl Selecting<'_> {
             group.sent_at = group.sent_at.max(Some(event.received_at));
             group.keys.extend(event.notes.get(note::IDEMPOTENCY_KEY).cloned());
         }
+    }
+
+    fn mention(&mut self, position: Position) {
+        self.selection.mentions_count += 1;
+        if self.selection.mentions.len() < MENTIONS_MAX {
+            self.selection.mentions.push(position);
+        }
+    }
+
+    /// Whether the reference of an earlier erasure, which is never erased, mentions the address. Its positions
+    /// are no addresses.
+    fn is_in_reference(&self, erasure: &RecordedEvent) -> bool {
+        let Which::Address(address) = self.which else { return false };
+        let body = serde_json::from_slice::<serde_json::Value>(&erasure.body).unwrap_or_default();
+        body["request"].as_str().is_some_and(|text| address.is_in_bytes(text.as_bytes()))
     }
 
     /// What connects an event with others.
@@ -275,7 +296,7 @@ fn is_none(message: &Hash) -> bool {
     *message == Hash::default()
 }
 
-/// Passes the events of a range that have content to `each`, in pages, until it is stopped.
+/// Passes the events of a range that have content to `each`, erasures among them, in pages, until it is stopped.
 fn for_each_unerased(
     store: &dyn Store,
     range: RangeInclusive<Position>,
@@ -284,7 +305,7 @@ fn for_each_unerased(
 ) -> Result<(), EraseError> {
     for page in EventPages::new(store, range) {
         let mut page = page?;
-        page.retain(|event| event.erased.is_none() && event.source != Source::Erasure);
+        page.retain(|event| event.erased.is_none());
         each(&page)?;
         if stop().is_break() {
             return Err(EraseError::Stopped);

@@ -9,13 +9,16 @@ use uuid::Uuid;
 
 use super::EraseError;
 use super::which::Which;
-use crate::domain::{Position, Rule};
+use crate::domain::digest::Digester;
+use crate::domain::hash::Hash;
+use crate::domain::{NewEvent, Position, Rule, Source};
 use crate::projection::ProjectionError;
 use crate::projection::replay::replay;
 use crate::reconcile::{self, ReconcileError};
 use crate::store::erase::CleanUp;
 use crate::store::quarantine::QuarantinedRequest;
-use crate::store::{Database, Store, StoreError, open_quarantine};
+use crate::store::{Database, Store, StoreError, new_salt, open_quarantine};
+use crate::twilio::event_sids::EventSids;
 
 /// How long to wait for readers. Theirs are short; a program that reads for longer has to end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,16 +30,25 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 const REQUESTS_MAX: usize = 100;
 
 /// Removes the rejected requests that an erasure is about; returns how many.
-pub fn purge_quarantine(database: &Database, which: &Which) -> Result<u64, EraseError> {
+pub fn purge_quarantine(
+    log: &dyn Store,
+    database: &Database,
+    which: &Which,
+) -> Result<u64, EraseError> {
     let Some(mut quarantine) = open_quarantine(database)? else { return Ok(0) };
     let (mut after, mut found) = (0, Vec::<Uuid>::new());
     loop {
         let page = quarantine.oldest(after, REQUESTS_MAX)?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
-        found.extend(
-            page.iter().filter(|(_, request)| is_about(which, request)).map(|(_, it)| it.id),
-        );
+        let requests: Vec<_> = page.into_iter().map(|(_, request)| request).collect();
+        match which {
+            Which::Again => found.extend(of_erased_messages(log, &requests)?),
+            _ => {
+                let about = requests.iter().filter(|request| is_about(which, request));
+                found.extend(about.map(|request| request.id));
+            }
+        }
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -61,12 +73,54 @@ fn is_about(which: &Which, request: &QuarantinedRequest) -> bool {
     let mut parts = parts.into_iter().chain(headers);
     match which {
         Which::Address(address) => parts.any(|part| address.is_in_bytes(part)),
-        Which::Message { message_sid, .. } => {
+        Which::Message { message_sid, account_sid } => {
             let sid = message_sid.as_str().as_bytes();
-            parts.any(|part| part.windows(sid.len()).any(|window| window == sid))
+            let is_named = parts.any(|part| part.windows(sid.len()).any(|window| window == sid));
+            is_named
+                && account_sid.as_ref().is_none_or(|wanted| {
+                    let event = as_event(request);
+                    let account = EventSids::parse(&event).account_sid;
+                    account.as_deref().is_none_or(|account| account == wanted.as_str())
+                })
         }
         Which::Before(time) => request.received_at < *time,
         Which::Again | Which::Events(_) => false,
+    }
+}
+
+/// The ids of those requests that are of messages which were erased.
+fn of_erased_messages(
+    log: &dyn Store,
+    requests: &[QuarantinedRequest],
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut digester = Digester::default();
+    let (mut ids, mut messages) = (Vec::new(), Vec::new());
+    for request in requests {
+        let event = as_event(request);
+        let message = digester.message(EventSids::parse(&event).as_sids());
+        if message != Hash::default() {
+            ids.push(request.id);
+            messages.push(message);
+        }
+    }
+    let erased = log.erasing().erased_by(&messages)?;
+    let erased = ids.into_iter().zip(erased).filter(|(_, erased_by)| erased_by.is_some());
+    Ok(erased.map(|(id, _)| id).collect())
+}
+
+/// A request as an event, of which only the SIDs count.
+fn as_event(request: &QuarantinedRequest) -> NewEvent {
+    NewEvent {
+        event_id: request.id,
+        received_at: request.received_at,
+        source: Source::Callback,
+        method: String::new(),
+        url: String::new(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        verified_by: None,
+        notes: Default::default(),
+        salt: new_salt(),
     }
 }
 

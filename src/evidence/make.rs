@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::bundle::{Bundle, BundleEvent, RULE_VERSION, Timestamp};
 use super::check::lifecycle_json;
+use crate::domain::tree::proof::proves_inclusion;
 use crate::domain::{
     AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp as Moment,
 };
@@ -63,17 +64,23 @@ pub enum MakeError {
         event: Position,
     },
     /// The log has another root than was sealed.
-    #[error("the log has another root at position {0} than was sealed; run `verify`")]
+    #[error("the log has something else at position {0} than was sealed; run `verify`")]
     Differs(Position),
     /// No seal could be made.
     #[error("no seal covers the message: {0}")]
-    NotSealed(#[from] NotSealed),
+    NotSealed(NotSealed),
     /// A seal could not be read.
     #[error(transparent)]
     Stored(#[from] StoredError),
     /// The tree could not be read.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+}
+
+impl From<NotSealed> for MakeError {
+    fn from(error: NotSealed) -> Self {
+        Self::NotSealed(error)
+    }
 }
 
 impl From<StoreError> for MakeError {
@@ -170,10 +177,16 @@ fn bundle(
     positions: &[Position],
     seal: AttestedSeal,
 ) -> Result<Bundle, MakeError> {
-    let size = seal.statement.size;
+    let (size, root) = (seal.statement.size, seal.statement.root);
     let prove = |event: RecordedEvent| -> Result<BundleEvent, MakeError> {
-        let proof = inclusion_proof(store, event.position, size)?;
-        Ok(BundleEvent::new(event, &proof))
+        let position = event.position;
+        let proof = inclusion_proof(store, position, size)?;
+        let event = BundleEvent::new(event, &proof);
+        // The event itself may have been changed, and not the tree.
+        match proves_inclusion(event.digest(), position - 1, size, &proof, &root) {
+            true => Ok(event),
+            false => Err(MakeError::Differs(position)),
+        }
     };
     let events = store.read_at(positions)?;
     let erasures: BTreeSet<_> =

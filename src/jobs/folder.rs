@@ -1,4 +1,5 @@
-//! The folder of a ledger's jobs: a record of each one that has ended, and the file of each export.
+//! The folder of a ledger's jobs: a record of each one that has ended, except of exports that have failed, and the
+//! file of each export.
 //!
 //! A file gets its name when it is complete, and its record after that. So a file without a record was
 //! interrupted, and is removed at the next start.
@@ -66,6 +67,17 @@ impl JobFolder {
 
     /// Removes every file, also that of an export that is being made, which then fails. Returns how many.
     pub fn remove_all(&self) -> io::Result<u64> {
+        let mut removed = 0;
+        // A record may have been written after its file was removed.
+        loop {
+            match self.remove_found()? {
+                0 => return Ok(removed),
+                found => removed += found,
+            }
+        }
+    }
+
+    fn remove_found(&self) -> io::Result<u64> {
         let files = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
             files => files?,
@@ -95,13 +107,26 @@ impl JobFolder {
         File::open(self.path.join(name))
     }
 
-    /// Writes the record of a job that has ended.
+    /// Writes the record of a job that has ended; none of an export without a file. Its filters may be an address
+    /// that was erased, with the file, while it was made.
     pub fn write_record(&self, job: &Job) -> io::Result<()> {
+        if self.lacks_file(job) {
+            return Ok(());
+        }
         let record = Record { ledger_id: self.ledger_id.clone(), job: job.clone() };
         let mut file = self.create(&record_name(&job.id))?;
         serde_json::to_writer(&mut file, &record)?;
         file.write_all(b"\n")?;
-        file.finish()
+        file.finish()?;
+        if self.lacks_file(job) {
+            self.remove(job);
+        }
+        Ok(())
+    }
+
+    /// Whether a job is an export whose file is not there.
+    fn lacks_file(&self, job: &Job) -> bool {
+        file_name(job).is_some_and(|name| !self.path.join(name).is_file())
     }
 
     /// Removes the files of a job, the record first.
@@ -155,4 +180,60 @@ fn file_name(job: &Job) -> Option<String> {
 fn is_made_here(name: &str) -> bool {
     let id = name.strip_prefix('.').unwrap_or(name).split_at_checked(ID_CHARACTERS);
     id.is_some_and(|(id, rest)| Uuid::try_parse(id).is_ok() && rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uuid::Uuid;
+
+    use super::{JobFolder, record_name};
+    use crate::export::{Content, FileFormat};
+    use crate::jobs::job::{ExportJob, Job, JobState, JobWork};
+
+    fn export() -> Job {
+        let export = ExportJob {
+            content: Content::Messages,
+            format: FileFormat::Csv,
+            filters: BTreeMap::from([("to".to_owned(), "+15558675399".to_owned())]),
+            tag_columns: Vec::new(),
+            masked: false,
+            as_of_position: 1,
+            rows: 0,
+            bytes: 0,
+            sha256: None,
+            rule: None,
+            root: None,
+        };
+        Job {
+            id: Uuid::now_v7().to_string(),
+            work: JobWork::Export(export),
+            state: JobState::Failed,
+            started_by: "audit".to_owned(),
+            created_at: "2026-01-02T03:04:05.000000Z".to_owned(),
+            started_at: None,
+            ended_at: None,
+            expires_at: None,
+            progress: None,
+            error: None,
+        }
+    }
+
+    /// Its filters may be an address that was erased while it was made.
+    #[test]
+    fn an_export_whose_file_was_removed_has_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = JobFolder::of(&folder.path().join("ledger.db"), Uuid::nil());
+        let job = export();
+        let has_record = || jobs.path.join(record_name(&job.id)).exists();
+        jobs.write_record(&job).unwrap();
+        assert!(!has_record());
+        jobs.create_file(&job).unwrap().finish().unwrap();
+        jobs.write_record(&job).unwrap();
+        assert!(has_record());
+        assert_eq!(jobs.remove_all().unwrap(), 2);
+        jobs.write_record(&job).unwrap();
+        assert!(!has_record());
+    }
 }

@@ -4,6 +4,7 @@ use super::authority::{AuthorityError, TimestampAuthority};
 use super::client;
 use super::metrics::SealMetrics;
 use super::stored::StoredSeal;
+use super::timestamp::verify;
 use super::witness::{Outcome, Witness, WitnessError};
 use crate::store::Store;
 
@@ -17,7 +18,7 @@ pub struct Attesting {
 }
 
 impl Attesting {
-    /// Asks everybody. What fails is logged and counted, and tried again with the next seal.
+    /// Asks everybody who has not yet attested of it. What fails is logged and counted, and tried again with the next seal.
     pub fn ask_all(&self, store: &dyn Store, seal: &StoredSeal, metrics: &SealMetrics) {
         if self.witnesses.is_empty() && self.authority.is_none() {
             return;
@@ -27,7 +28,16 @@ impl Attesting {
             Err(error) => return tracing::warn!(%error, "nobody can be asked to attest"),
         };
         let size = seal.statement.size;
-        if let Some(authority) = &self.authority {
+        let known = match seal.clone().attested(store) {
+            Ok(known) => known,
+            Err(error) => return tracing::warn!(%error, "nobody can be asked to attest"),
+        };
+        let message = known.note.text.as_bytes();
+        let is_by = |authority: &&TimestampAuthority| {
+            let verified = |token: &Vec<u8>| verify(token, message, None, &authority.certificates);
+            known.timestamps.iter().any(|token| verified(token).is_ok())
+        };
+        if let Some(authority) = self.authority.as_ref().filter(|authority| !is_by(authority)) {
             let attested = authority.attest(&http, store, seal);
             metrics.count_timestamp(
                 attested.as_ref().map_or_else(AuthorityError::outcome, |()| "attested"),
@@ -42,7 +52,9 @@ impl Attesting {
                 ),
             }
         }
-        for witness in &self.witnesses {
+        let has_cosigned =
+            |witness: &&Witness| known.note.signatures.iter().any(|line| line.is_by(&witness.key));
+        for witness in self.witnesses.iter().filter(|witness| !has_cosigned(witness)) {
             let (name, cosigned) = (witness.key.name(), witness.cosign(&http, store, seal));
             let outcome =
                 cosigned.as_ref().map_or_else(WitnessError::outcome, |()| Outcome::Cosigned);

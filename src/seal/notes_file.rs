@@ -15,13 +15,18 @@ const MODE: u32 = 0o640;
 /// The last statement about an origin in the file; `None` if it has none, or does not exist. What is no seal, such
 /// as the rest of one that was being written when the machine stopped, is passed over.
 pub fn last_statement(path: &Path, origin: &str) -> io::Result<Option<Statement>> {
+    Ok(statements(path, origin)?.pop())
+}
+
+/// All statements about an origin in the file, in its order; none if it does not exist.
+pub fn statements(path: &Path, origin: &str) -> io::Result<Vec<Statement>> {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let statements = notes(&text).filter_map(|note| Statement::parse(&note.text).ok());
-    Ok(statements.filter(|statement| statement.origin == origin).last())
+    Ok(statements.filter(|statement| statement.origin == origin).collect())
 }
 
 /// The notes in a text, one after another.

@@ -16,6 +16,9 @@ use crate::projection::verify::tree::root_at;
 use crate::store::seals::{NewSealRecord, SealQuery, SealRecordKind};
 use crate::store::{Store, StoreError};
 
+/// How often sealing is tried, because another process may record a seal of more events in between.
+const ATTEMPTS_MAX: u32 = 5;
+
 /// What is needed to seal.
 #[derive(Debug, Clone)]
 pub struct Sealer {
@@ -68,6 +71,11 @@ pub enum SealError {
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+/// Whether the store refused a record.
+fn is_of_store(error: &SealError) -> bool {
+    matches!(error, SealError::Stored(StoredError::Store(_)))
 }
 
 impl From<StoreError> for SealError {
@@ -146,17 +154,38 @@ impl Sealer {
         if let Some(differs) = find_difference(store, &origin, self.file.as_deref())? {
             return Err(SealError::Differs(differs));
         }
+        let mut attempts = 1..ATTEMPTS_MAX;
+        let seal = loop {
+            match self.seal_once(store, &origin, size) {
+                Ok(seal) => break seal,
+                // Another process may have sealed more meanwhile.
+                Err(error) if attempts.next().is_none() || !is_of_store(&error) => {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        };
+        self.complete_file(store, &origin)?;
+        Ok(seal)
+    }
+
+    fn seal_once(
+        &self,
+        store: &dyn Store,
+        origin: &str,
+        size: Option<Position>,
+    ) -> Result<StoredSeal, SealError> {
+        let read = store.views().checkpoint()?.position;
         let size = match size {
             Some(size) => size,
-            None => store.views().checkpoint()?.position,
+            // Another process may have read and sealed more.
+            None => last_seal(store)?.map_or(read, |seal| seal.statement.size.max(read)),
         };
-        let statement = Statement { origin, size, root: root_up_to(store, size)? };
-        let seal = match self.existing(store, size)? {
-            Some(seal) => seal,
-            None => self.sign(store, &statement)?,
-        };
-        self.complete_file(store, &statement.origin)?;
-        Ok(seal)
+        if let Some(seal) = self.existing(store, size)? {
+            return Ok(seal);
+        }
+        let origin = origin.to_owned();
+        self.sign(store, &Statement { origin, size, root: root_up_to(store, size)? })
     }
 
     /// The last seal, if it is of as many events and by the same key.
@@ -214,12 +243,21 @@ impl Sealer {
             }
         }
         let note = super::note::key_change::KeyChange::note(&self.key, new);
-        store.add_seal_records(&[NewSealRecord {
-            kind: SealRecordKind::KeyChange,
-            size: last_seal(store)?.map_or(0, |seal| seal.statement.size),
-            recorded_at: Timestamp::from(OffsetDateTime::now_utc()),
-            content: note.to_string().into_bytes(),
-        }])?;
+        let size = last_seal(store)?.map_or(0, |seal| seal.statement.size);
+        let recorded_at = Timestamp::from(OffsetDateTime::now_utc());
+        let record = |kind, text: String| NewSealRecord {
+            kind,
+            size,
+            recorded_at,
+            content: text.into_bytes(),
+        };
+        // Bundles contain the keys that are known, and the old one is needed to check the change.
+        let known = known_keys(store, &origin)?;
+        let keys = [self.key.public(), new.public()].into_iter().filter(|key| !known.contains(key));
+        let keys = keys.map(|key| record(SealRecordKind::Key, key.to_string()));
+        let mut records: Vec<_> = keys.collect();
+        records.push(record(SealRecordKind::KeyChange, note.to_string()));
+        store.add_seal_records(&records)?;
         Ok(note)
     }
 }

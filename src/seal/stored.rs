@@ -1,11 +1,14 @@
 //! The seals of a ledger, with what others have attested of them.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::note::cosignature::Cosignature;
 use super::note::key::PublicKey;
 use super::note::key_change::KeyChange;
 use super::note::{Note, NoteError, SignatureLine};
+use super::timestamp;
 use crate::domain::statement::Statement;
 use crate::domain::{Position, Timestamp};
 use crate::store::seals::{SealQuery, SealRecord, SealRecordKind};
@@ -101,14 +104,33 @@ impl StoredSeal {
     pub fn attested(self, store: &dyn Store) -> Result<AttestedSeal, StoredError> {
         let Self { statement, mut note, sealed_at } = self;
         let of_size = |kind| SealQuery::of_size(kind, statement.size);
-        for found in store.seal_records(&of_size(SealRecordKind::Cosignature))? {
+        // A seal of another origin may have as many events, and each record belongs to the seal before it.
+        let sealed = store.seal_records(&of_size(SealRecordKind::Seal))?;
+        let is_of_this = |found: &SealRecord| {
+            let before = sealed.iter().rfind(|seal| seal.number < found.number);
+            before
+                .and_then(|before| seal(before).ok())
+                .is_some_and(|seal| seal.note.text == note.text)
+        };
+        let mut cosignatures = store.seal_records(&of_size(SealRecordKind::Cosignature))?;
+        cosignatures.retain(is_of_this);
+        let mut timestamps = store.seal_records(&of_size(SealRecordKind::Timestamp))?;
+        timestamps.retain(is_of_this);
+        for found in cosignatures {
             let line = cosignature_line(&found)?;
-            if !note.signatures.contains(&line) {
+            // One of each witness suffices.
+            let is_by_it =
+                |other: &SignatureLine| (&other.name, other.key_id) == (&line.name, line.key_id);
+            if !note.signatures.iter().any(is_by_it) {
                 note.signatures.push(line);
             }
         }
-        let timestamps = store.seal_records(&of_size(SealRecordKind::Timestamp))?;
-        let timestamps = timestamps.into_iter().map(|found| found.record.content).collect();
+        let mut authorities = BTreeSet::new();
+        let timestamps = timestamps.into_iter().map(|found| found.record.content);
+        let is_first = |token: &Vec<u8>| {
+            timestamp::unchecked(token).is_ok_and(|token| authorities.insert(token.authority))
+        };
+        let timestamps = timestamps.filter(is_first).collect();
         Ok(AttestedSeal { statement, note, sealed_at, timestamps })
     }
 }

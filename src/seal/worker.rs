@@ -161,7 +161,7 @@ impl Handle {
     /// Stops the threads, and seals what came since the last seal, if this node leads and the views have read it.
     pub fn finish(&self) {
         lock(&self.0.threads).iter().for_each(Background::stop);
-        if self.0.job.every.is_some() && self.has_new_events() {
+        if self.has_key() && self.has_new_events() {
             self.seal_and_log();
         }
     }

@@ -15,27 +15,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the threads need except the ledger, so that wrong settings are reported before it is opened.
 pub struct Sealing {
+    has_key: bool,
     every: Option<Duration>,
     settings: Settings,
 }
 
 impl Sealing {
-    /// As it is configured. Without a key nothing is sealed, which is said once.
+    /// As it is configured.
     pub fn configured(settings: &Settings) -> Result<Self> {
         let has_key = settings.sealing()?.sealer.is_some();
+        let every = settings.seal_every()?.filter(|_| has_key);
+        Ok(Self { has_key, every, settings: settings.clone() })
+    }
+
+    /// Starts the threads. Without a key nothing is sealed, which is said once.
+    pub fn start(self, ledger: &RunningLedger) -> Handle {
+        let Self { has_key, every, settings } = self;
         if !has_key {
             tracing::info!(
                 "nothing is sealed, because seal.key_file is not set: nobody outside can check later that events \
                  were not changed"
             );
         }
-        let every = settings.seal_every()?.filter(|_| has_key);
-        Ok(Self { every, settings: settings.clone() })
-    }
-
-    /// Starts the threads.
-    pub fn start(self, ledger: &RunningLedger) -> Handle {
-        let Self { every, settings } = self;
         worker::start(Job {
             store: Arc::clone(&ledger.store),
             every,

@@ -5,7 +5,7 @@ pub mod repeat;
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::flags::time_zone::{TimeZoneFlag, now};
@@ -15,7 +15,8 @@ use crate::cli::common::{ledger, progress};
 use crate::config::Settings;
 use crate::domain::{AccountSid, MessageSid};
 use crate::erase::{
-    Address, Consent, EraseError, Ledger, Request, Selection, Step, Which, preview, record_of,
+    Address, Consent, EraseError, Ledger, Request, Selection, Step, Which,
+    has_international_number, preview, record_of,
 };
 use crate::store::{self, Access};
 
@@ -26,7 +27,12 @@ pub struct Args {
     what: What,
 
     /// With --message: the account, if several have such a message
-    #[arg(long, value_name = "SID", requires = "message")]
+    #[arg(
+        long,
+        value_name = "SID",
+        requires = "message",
+        conflicts_with_all = ["address", "before", "again", "record"]
+    )]
     account_sid: Option<String>,
 
     /// The reference number of the request, which is stored in the log; no names, no addresses
@@ -128,8 +134,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn which(args: &Args, settings: &Settings) -> Result<Which> {
     let What { message, address, before, again: _, record: _ } = &args.what;
     if let Some(sid) = message {
-        let message_sid = MessageSid::parse(sid).context("--message: it is empty")?;
-        let account_sid = args.account_sid.as_deref().and_then(AccountSid::parse);
+        let empty = |flag: &str| UsageError(format!("{flag}: it is empty"));
+        let message_sid = MessageSid::parse(sid).ok_or_else(|| empty("--message"))?;
+        let account_sid = args
+            .account_sid
+            .as_deref()
+            .map(|sid| AccountSid::parse(sid).ok_or_else(|| empty("--account-sid")));
+        let account_sid = account_sid.transpose()?;
         return Ok(Which::Message { message_sid, account_sid });
     }
     if let Some(address) = address {
@@ -155,6 +166,10 @@ fn reference<'r>(text: &'r str, which: &Which) -> Result<&'r str> {
         Which::Address(address) if address.is_in_bytes(text.as_bytes()) => {
             wrong("it contains the address, and stays in the log; give a number instead")
         }
+        _ if has_international_number(text) => wrong(
+            "it contains a telephone number, and stays in the log; give the number of the request, such as \
+             DSR-2026-17",
+        ),
         _ => Ok(text),
     }
 }

@@ -97,15 +97,14 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 fn trust(args: &Args) -> Result<Trust> {
-    let keys = args.key.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.key.iter().map(|key| parse_key("--key", key));
+    let keys = distinct(keys.collect::<Result<_, _>>()?);
     if let Some(key) = keys.iter().find(|key| key.kind() != KeyType::Ed25519) {
         let text = format!("--key: {key} is the key of a witness; give it with --witness");
         return Err(UsageError(text).into());
     }
     let witness = |text: &String| -> Result<PublicKey, UsageError> {
-        let shown: String = text.escape_debug().take(120).collect();
-        let key = PublicKey::parse(text)
-            .map_err(|error| UsageError(format!("--witness: `{shown}`: {error}")))?;
+        let key = parse_key("--witness", text)?;
         match key.kind() {
             KeyType::Cosignature => Ok(key),
             KeyType::Ed25519 => Err(UsageError(format!(
@@ -113,10 +112,15 @@ fn trust(args: &Args) -> Result<Trust> {
             ))),
         }
     };
-    let witnesses = args.witness.iter().map(witness).collect::<Result<Vec<_>, _>>()?;
-    if let Some(quorum) = args.quorum.filter(|quorum| *quorum > witnesses.len()) {
-        let text = format!("--quorum: {quorum} is more than the {} witnesses", witnesses.len());
-        return Err(UsageError(text).into());
+    let witnesses = distinct(args.witness.iter().map(witness).collect::<Result<_, _>>()?);
+    match args.quorum {
+        Some(0) => return Err(UsageError("--quorum: 0 asks for no witness".to_owned()).into()),
+        Some(quorum) if quorum > witnesses.len() => {
+            let count = witnesses.len();
+            let text = format!("--quorum: {quorum} is more than the number of witnesses, {count}");
+            return Err(UsageError(text).into());
+        }
+        _ => {}
     }
     let other_seal = match &args.seal {
         None => None,
@@ -129,6 +133,17 @@ fn trust(args: &Args) -> Result<Trust> {
     let authorities = args.tsa.iter().map(|path| authority(path)).collect::<Result<_>>()?;
     let (quorum, entries) = (args.quorum, args.entries.clone());
     Ok(Trust { keys, witnesses, quorum, authorities, other_seal, entries })
+}
+
+/// The keys without repetitions: nobody counts twice.
+fn distinct(keys: Vec<PublicKey>) -> Vec<PublicKey> {
+    let mut distinct = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !distinct.contains(&key) {
+            distinct.push(key);
+        }
+    }
+    distinct
 }
 
 fn authority(path: &Path) -> Result<AuthorityCertificates> {

@@ -9,9 +9,13 @@ use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::cli::Outcome;
 use crate::cli::common::text::number;
 use crate::cli::common::{ledger, progress};
+use crate::cli::seal::read_seal;
 use crate::config::Settings;
+use crate::domain::statement::Statement;
+use crate::projection::verify::tree::root_at;
 use crate::seal::stored::last_seal;
 use crate::seal::tiles::{Tile, WIDTH_MAX};
+use crate::store::Store;
 use crate::telemetry::eprint_line;
 
 /// The file with the last seal.
@@ -25,16 +29,25 @@ pub fn run(folder: &Path, settings: &Settings) -> Result<Outcome> {
         bail!("nothing was sealed yet, and the tree is exported up to a seal; `seal` makes one");
     };
     let size = seal.statement.size;
+    let is_of_this_log = has_seal_of(folder, &*store, &seal.statement)?;
     let bar = progress::over_events(size, "export");
     let mut written = 0;
     for tile in Tile::all(size) {
         let path = folder.join(tile.path());
-        if tile.width == WIDTH_MAX && path.exists() {
+        let is_there = tile.width == WIDTH_MAX && path.exists();
+        if is_there && is_of_this_log {
             continue;
         }
         let Some(bytes) = tile.read(&*store)? else {
             bail!("the views lack a hash of {}; run `replay`", tile.path());
         };
+        if is_there {
+            let other = std::fs::read(&path).is_ok_and(|other| other != bytes);
+            if other {
+                bail!("{} is a tile of another tree; export into another folder", path.display());
+            }
+            continue;
+        }
         write(&path, &bytes)?;
         written += 1;
         bar.set_position((tile.index * WIDTH_MAX).min(size));
@@ -48,6 +61,27 @@ pub fn run(folder: &Path, settings: &Settings) -> Result<Outcome> {
         number(written + 1)
     ));
     Ok(Outcome::Done)
+}
+
+/// Whether the folder has the tree of an earlier seal of this log, so that its whole tiles need not be read again;
+/// false if it has no seal.
+fn has_seal_of(folder: &Path, store: &dyn Store, sealed: &Statement) -> Result<bool> {
+    let path = folder.join(CHECKPOINT);
+    if !path.exists() {
+        return Ok(false);
+    }
+    let (_, earlier) = read_seal(&path)?;
+    let is_of_it = earlier.origin == sealed.origin
+        && earlier.size <= sealed.size
+        && root_at(store, earlier.size)? == earlier.root;
+    match is_of_it {
+        true => Ok(true),
+        false => bail!(
+            "{} is a seal of {} and of another history than this ledger's; export into another folder",
+            path.display(),
+            earlier.origin
+        ),
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

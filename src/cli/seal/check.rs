@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Checks the signatures, and that the later log begins with the earlier one.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let keys = args.key.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.key.iter().map(|key| parse_key("--key", key)).collect::<Result<Vec<_>, _>>()?;
     let trusted = TrustedKeys::new(keys);
     let (from, to) = (read_seal(&args.from)?, read_seal(&args.to)?);
     let proof = read_proof(&args.consistency)?;

@@ -86,12 +86,9 @@ pub fn read_seal(path: &Path) -> Result<(Note, Statement)> {
 }
 
 /// A public key, as a flag has it.
-pub fn parse_key(text: &str) -> Result<PublicKey, UsageError> {
-    let shown = |text: &str| match text.starts_with("PRIVATE") {
-        true => "PRIVATE+…".to_owned(),
-        false => text.escape_debug().take(120).collect(),
-    };
-    PublicKey::parse(text).map_err(|error| UsageError(format!("--key: `{}`: {error}", shown(text))))
+pub fn parse_key(flag: &str, text: &str) -> Result<PublicKey, UsageError> {
+    PublicKey::parse(text)
+        .map_err(|error| UsageError(format!("{flag}: `{}`: {error}", PublicKey::shown(text))))
 }
 
 /// The members of a proof; the others only say what the seals say.

@@ -62,7 +62,7 @@ const WITNESSES: &str = r#"
 # Somebody else who cosigns seals after checking that the log has only grown (C2SP tlog-witness); one section for
 # each. docs/operations/seals.md says more.
 #[[seal.witnesses]]
-#key = "witness.example.com+c467edb4+BJmW4A/ZY+VBLwYr1YmSu8aMPI84ZHD4DiJbEEsY7IyY"
+#key = "witness.example.com+08ec7c3a+BJmW4A/ZY+VBLwYr1YmSu8aMPI84ZHD4DiJbEEsY7IyY"
 #url = "https://witness.example.com"
 "#;
 

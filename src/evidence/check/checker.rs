@@ -156,7 +156,7 @@ fn check_witnesses(note: &Note, trust: &Trust, findings: &mut Findings) -> Vec<W
         }
     }
     let enough = trust.quorum.unwrap_or(trust.witnesses.len());
-    if found.len() < enough && !missing.is_empty() {
+    if found.len() < enough {
         let detail = format!(
             "{} of {enough} witnesses have cosigned; these have not: {}",
             found.len(),

@@ -36,8 +36,18 @@ struct ErrorPage {
     again: String,
     /// The accounts that have this message, and the path and query of its page with each.
     accounts: Vec<(String, String)>,
+    /// What is left of an erased message.
+    erased: Option<Erased>,
     /// How far the views have been rebuilt, and how far the log goes; `None` if that is not the reason.
     rebuilt: Option<(Position, Position)>,
+}
+
+/// Where an erased message can still be found.
+struct Erased {
+    /// The event that records its erasure.
+    position: Position,
+    /// The path of its evidence.
+    evidence: String,
 }
 
 /// The middleware: shows a problem as a page if a browser requested one.
@@ -94,6 +104,7 @@ impl ErrorPage {
             detail: sentence(&problem.to_string()),
             request_id: request_id.unwrap_or_default().to_owned(),
             accounts: accounts(problem, request.path()),
+            erased: erased(problem, request),
             again: if page.masked { mask::text(&again) } else { again },
             page,
             rebuilt,
@@ -110,6 +121,16 @@ fn accounts(problem: &Problem, path: &str) -> Vec<(String, String)> {
     accounts.iter().map(link).collect()
 }
 
+/// What is left of an erased message; `None` for every other problem.
+fn erased(problem: &Problem, request: &HttpRequest) -> Option<Erased> {
+    let Problem::ErasedMessage(erased) = problem else { return None };
+    let accounts = request.query_string().split('&');
+    let account = accounts.filter_map(|pair| pair.strip_prefix("account_sid="));
+    let account = account.map(|sid| ("account_sid", sid));
+    let evidence = with_query(&format!("/v1{}/evidence", request.path()), account);
+    Some(Erased { position: erased.position, evidence })
+}
+
 /// The standard words for a status code, such as `not found`.
 fn reason(code: StatusCode) -> String {
     code.canonical_reason().unwrap_or("error").to_lowercase()
@@ -123,6 +144,7 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         }
         Problem::NotFound(_) if path.starts_with("/jobs/") => "There is no such job",
         Problem::NotFound(_) => "There is no such page",
+        Problem::ErasedMessage(_) => "This message was erased",
         Problem::BadRequest(_) => "This request is not valid",
         Problem::SeveralAccounts(_) => "Several accounts have this message",
         Problem::Conflict(_) => "This request cannot be answered as it is",

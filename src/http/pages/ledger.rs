@@ -24,7 +24,6 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::jobs::{DryRunJob, Job, JobState, JobWork, VerifyFinding, VerifyJob};
-use crate::seal::json::SealJson;
 use crate::seal::stored::last_seal;
 use crate::store::Sizes;
 use crate::wire::mask;
@@ -307,7 +306,7 @@ pub async fn ledger(
         state.wait_for_views()?;
         let seal =
             last_seal(&*state.store)?.map(|seal| seal.attested(&*state.store)).transpose()?;
-        let seal = seal.map(|seal| Seal::new(SealJson::new(&seal)));
+        let seal = seal.map(|seal| Seal::new(&seal));
         let erased = state.store.erasing().erased_count()?;
         let ledger = Ledger::read(&state, is_masked)?;
         Ok::<_, Problem>((ledger, seal, NotSealing::new(&state), erased))

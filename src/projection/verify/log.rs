@@ -42,7 +42,7 @@ pub fn verify_log(
         findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
     // What is sealed later is beyond the position up to which the log is read.
-    let roots = Roots::new(store, None, up_to, &mut findings)?;
+    let roots = Roots::new(store, None, Vec::new(), up_to, &mut findings)?;
     let mut walk = Walk::new(fitting.as_ref(), roots, PAGE_EVENTS, &mut findings);
     match walk.through(store, up_to, &mut findings, &mut |position, _| progress(position)) {
         Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),

@@ -20,6 +20,7 @@ use crate::domain::{Position, Rule};
 use crate::projection::ProjectionError;
 use crate::projection::compatibility::ViewsState;
 use crate::projection::digest::{PAGE_MESSAGES, digest};
+use crate::projection::erased::ErasureState;
 use crate::store::{Store, StoreError, Views};
 
 use self::compare::side_by_side;
@@ -29,6 +30,9 @@ pub use self::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
 use self::roots::Roots;
 use self::walk::Walk;
+
+/// What [`Verified::unfinished`] contains if the views were not compared, because messages were being erased.
+pub const COMPARISON: &str = "comparison";
 
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
@@ -90,6 +94,20 @@ pub fn verify(
     expected: Option<Expected>,
     progress: VerifyProgress<'_>,
 ) -> Result<Verified, ProjectionError> {
+    verify_with_seals(store, expected, Vec::new(), progress)
+}
+
+/// As [`verify`], and compares the log with seals that a file has.
+///
+/// # Errors
+///
+/// [`ProjectionError::Stopped`] if `progress` has stopped it.
+pub fn verify_with_seals(
+    store: &dyn Store,
+    expected: Option<Expected>,
+    in_file: Vec<Expected>,
+    progress: VerifyProgress<'_>,
+) -> Result<Verified, ProjectionError> {
     let views = store.views();
     let mut findings = Findings::default();
     let log_is_sound = findings.checked(store.check()?, "log");
@@ -106,7 +124,7 @@ pub fn verify(
         let checked = tree::check_nodes(views, checkpoint, &mut findings);
         findings.of_views(checked)?;
     }
-    let roots = Roots::new(store, expected, Position::MAX, &mut findings)?;
+    let roots = Roots::new(store, expected, in_file, Position::MAX, &mut findings)?;
     let mut walk = Walk::new(comparable, roots, PAGE_EVENTS, &mut findings);
     let mut in_log = |position, findings: &Findings| {
         progress(Step { pass: Pass::Log, position, findings: findings.found.len() })
@@ -125,7 +143,7 @@ pub fn verify(
     let mut checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.position);
     let mut digest = None;
     if fits && walk.root().is_some() {
-        let compared = compare_projection(store, rule, &mut findings, progress)?;
+        let compared = compare_unless_erasing(store, rule, &mut findings, progress)?;
         (checkpoint, digest) = compared.map_or((checkpoint, None), |(at, hash)| (at, Some(hash)));
         // Alongside a server, the views may have read beyond the earlier head.
         let mut rest = |_, _: &Findings| ControlFlow::Continue(());
@@ -143,6 +161,25 @@ pub fn verify(
         findings: findings.found,
         unfinished: findings.unfinished,
     })
+}
+
+/// Compares the views with a fresh fold. While messages are being erased, the views still have what the log has no
+/// more, so that what differs is no finding.
+fn compare_unless_erasing(
+    store: &dyn Store,
+    rule: Rule,
+    findings: &mut Findings,
+    progress: VerifyProgress<'_>,
+) -> Result<Option<(Position, Hash)>, ProjectionError> {
+    let is_unfinished = || ErasureState::read(store).is_ok_and(|state| state.unfinished);
+    let erased = || store.erasing().erased_count().unwrap_or_default();
+    let (found, was_unfinished, erased_before) = (findings.found.len(), is_unfinished(), erased());
+    let compared = compare_projection(store, rule, findings, progress)?;
+    if was_unfinished || is_unfinished() || erased() != erased_before {
+        findings.found.truncate(found);
+        findings.unfinished.push(COMPARISON);
+    }
+    Ok(compared)
 }
 
 /// Compares the views with a fresh fold. Returns the checkpoint of the comparison and the fold's digest;

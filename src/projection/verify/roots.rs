@@ -21,16 +21,19 @@ struct Root {
 }
 
 impl Roots {
-    /// One that was kept elsewhere, and those of the seals of at most so many events. A record that is no seal is a finding.
+    /// One that was kept elsewhere, those of seals in a file, and those of the log's seals of at most so many events.
+    /// A record that is no seal is a finding.
     pub fn new(
         store: &dyn Store,
         kept: Option<Expected>,
+        in_file: Vec<Expected>,
         sealed_up_to: Position,
         findings: &mut Findings,
     ) -> Result<Self, StoreError> {
         let query = SealQuery::of_sizes(SealRecordKind::Seal, 0..=sealed_up_to);
         let kept = kept.map(|expected| Root { expected, is_sealed: false });
-        let mut roots: Vec<_> = kept.into_iter().collect();
+        let in_file = in_file.into_iter().map(|expected| Root { expected, is_sealed: true });
+        let mut roots: Vec<_> = kept.into_iter().chain(in_file).collect();
         for found in store.seal_records(&query)? {
             let text = str::from_utf8(&found.record.content).unwrap_or_default();
             let statement = text.find("\n\n").map(|end| Statement::parse(&text[..=end]));

@@ -70,6 +70,14 @@ pub enum KeyError {
 }
 
 impl PublicKey {
+    /// What an error shows of a text that is no public key. A private key given by mistake is left out.
+    pub fn shown(text: &str) -> String {
+        match text.trim_start().starts_with("PRIVATE") {
+            true => "PRIVATE+…".to_owned(),
+            false => text.escape_debug().take(120).collect(),
+        }
+    }
+
     /// Parses `NAME+ID+BASE64`.
     ///
     /// # Errors

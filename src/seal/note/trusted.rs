@@ -29,7 +29,7 @@ impl TrustedKeys {
         Self(keys)
     }
 
-    /// Trusts the new key of a change that one of these keys has signed.
+    /// Trusts the new key of a change that one of these keys has signed, other than the new key itself.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl TrustedKeys {
             return Err(NotFollowed::OtherOrigin(parsed.origin));
         }
         let mut by_trusted = false;
-        for key in self.of(origin) {
+        for key in self.of(origin).filter(|key| **key != parsed.new_key) {
             by_trusted |= change.is_signed_by(key).map_err(KeyChangeError::Signature)?;
         }
         if !by_trusted {

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use delivery_ledger::config::{self, SETTINGS};
+use delivery_ledger::seal::note::key::PrivateKey;
 use serde_json::Value;
 
 use super::{json_of, run, stderr, stdout};
@@ -62,7 +63,12 @@ fn the_file_is_valid_with_every_mark_of_a_setting_removed() {
     let parent =
         "[accounts.ACfedcba9876543210fedcba9876543210]\nauth_token_file = 'parent-token'\n";
     fs::write(ledger.file(FILE), format!("{}\n{parent}", text.join("\n"))).unwrap();
+    let timestamps: [Value; 2] =
+        serde_json::from_str(include_str!("../../data/timestamps.json")).unwrap();
+    let certificate = |name| timestamps[0][name].as_str().unwrap();
     for (name, text) in [
+        ("seal-key", &*PrivateKey::new("delivery-ledger/1", [1; 32]).to_secret_text()),
+        ("timestamp-authority.pem", &(certificate("authority").to_owned() + certificate("root"))),
         ("parent-token", "33333333333333333333333333333333"),
         ("api-token", "a token of the admin API"),
         ("support-token", "another token of the admin API"),

@@ -45,6 +45,7 @@ fn defaults_of_targets() -> Vec<(String, String)> {
 fn the_table_of_a_targets_keys_has_every_key_of_the_commented_configuration() {
     let template = template(&Flags::default(), None);
     let (_, section) = template.split_once("#[forward.orders]\n").expect("the section");
+    let section = section.split("\n#[").next().unwrap();
     let keys = section.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
     let keys: Vec<_> = keys.filter(|(key, _)| !key.contains(' ')).collect();
     let defaults = defaults_of_targets();

@@ -4,12 +4,12 @@ use delivery_ledger::domain::digest::Digester;
 use delivery_ledger::store::{Access, open};
 use delivery_ledger::twilio::event_sids::EventSids;
 use rusqlite::{Connection, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ADDRESS, DIGITS, erase, erased, files_with, stderr, story, to_address};
 use crate::support::App;
 use crate::support::ledger::{Ledger, findings};
-use crate::support::{delivered, sent, sid};
+use crate::support::{ACCOUNT, OTHER_ACCOUNT, Request, delivered, sent, sid};
 
 #[test]
 fn no_file_contains_an_address_that_was_erased() {
@@ -75,7 +75,7 @@ fn the_quarantine_and_the_files_of_jobs_do_not_contain_it_either() {
     app.receive(sent(&sid(100)));
     app.caught_up();
     let export = app.ask(
-        crate::support::Request::new("POST", "/v1/jobs")
+        Request::new("POST", "/v1/jobs")
             .header("content-type", "application/json")
             .body(r#"{"kind":"export","content":"events","format":"ndjson"}"#),
     );
@@ -99,7 +99,7 @@ fn the_quarantine_and_the_files_of_jobs_do_not_contain_it_either() {
 
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(files_with(app.folder(), DIGITS), [""; 0]);
-    let erased: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let erased: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(erased["requests"], 30);
 }
 
@@ -159,4 +159,66 @@ fn what_reconcile_keeps_does_not_contain_it_either() {
     assert_eq!(files_with(&ledger.file(""), DIGITS), [""; 0]);
     let kept = std::fs::read_to_string(ledger.file("ledger.reconcile.json")).unwrap();
     assert!(kept.contains("\"runs\": 7"), "{kept}");
+}
+
+/// Runs `erase` next to a server, which has to succeed, and returns its JSON.
+fn erased_of_app(app: &App, arguments: &[&str]) -> Value {
+    let always = ["erase", "--request", "DSR-1", "--yes", "--format", "json"];
+    let output = app.run(&[&always, arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An address is a filter of an export, in the job's record.
+#[test]
+fn the_records_of_jobs_do_not_contain_it_even_if_no_message_has_it() {
+    let app = App::start();
+    app.receive(sent(&sid(1)));
+    app.caught_up();
+    let export = json!({
+        "kind": "export", "content": "messages", "format": "csv", "filters": { "to": ADDRESS },
+    });
+    let request = Request::new("POST", "/v1/jobs").header("content-type", "application/json");
+    assert_eq!(app.ask(request.body(export.to_string())).code, 202);
+    app.eventually("its record is written", || {
+        files_with(app.folder(), DIGITS).iter().any(|name| name.ends_with(".json"))
+    });
+
+    let erased = erased_of_app(&app, &["--address", ADDRESS]);
+
+    assert_eq!(erased["events"], 0);
+    assert_eq!(files_with(app.folder(), DIGITS), [""; 0]);
+}
+
+/// Sends forged callbacks of a message, of one account each.
+fn forge(app: &App, message_sid: &str, accounts: &[&str]) {
+    for account in accounts {
+        let request = app.form("/message-status").header("X-Twilio-Signature", "AAAA");
+        let body = delivered(message_sid).with("AccountSid", account);
+        assert_eq!(request.body(body).send(app.callbacks()).code, 403);
+    }
+}
+
+#[test]
+fn again_removes_rejected_requests_of_messages_that_were_erased() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)));
+    app.caught_up();
+    erased_of_app(&app, &["--message", &sid(1)]);
+    forge(&app, &sid(1), &[ACCOUNT]);
+    forge(&app, &sid(2), &[ACCOUNT]);
+    app.kept(2);
+    assert_eq!(erased_of_app(&app, &["--again"])["requests"], 1);
+    assert_eq!(erased_of_app(&app, &["--again"])["requests"], 0);
+}
+
+#[test]
+fn rejected_requests_of_another_account_stay() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)));
+    app.caught_up();
+    forge(&app, &sid(1), &[ACCOUNT, OTHER_ACCOUNT]);
+    app.kept(2);
+    let erased = erased_of_app(&app, &["--message", &sid(1), "--account-sid", ACCOUNT]);
+    assert_eq!(erased["requests"], 1);
 }

@@ -121,3 +121,44 @@ fn a_restored_backup_repeats_the_erasures() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("nothing was restored"), "{}", stderr(&output));
 }
+
+/// Restores a backup next to a ledger, with a record of erasures.
+fn restore_with_erasures(ledger: &Ledger) -> std::process::Output {
+    let database = ["--database", "sqlite:restored/ledger.db"];
+    let restore = ["restore", "old.db", "--erasures", "erasures.json"];
+    ledger.run(&[&database[..], &restore].concat())
+}
+
+#[test]
+fn a_record_of_erasures_with_a_wrong_id_restores_nothing() {
+    let ledger = Ledger::with_events(&story(10));
+    assert_eq!(ledger.run(&["backup", "old.db"]).status.code(), Some(0));
+    let record = json!({
+        "ledger_id": ledger.open_for_reading().ledger_id().to_string(),
+        "erasures": [{ "position": 1, "events": ["no-id"] }],
+    });
+    std::fs::write(ledger.file("erasures.json"), record.to_string()).unwrap();
+    let output = restore_with_erasures(&ledger);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("`no-id`"), "{}", stderr(&output));
+    assert!(!ledger.file("restored/ledger.db").exists());
+}
+
+#[test]
+fn a_restored_ledger_has_an_unfinished_erasure_until_everything_is_erased_again() {
+    let ledger = Ledger::with_events(&story(10));
+    assert_eq!(ledger.run(&["backup", "old.db"]).status.code(), Some(0));
+    erased(&ledger, &["--address", ADDRESS]);
+    let record = ledger.run(&["erase", "--record"]).stdout;
+    std::fs::write(ledger.file("erasures.json"), record).unwrap();
+    // The erasure cannot take its lock, and fails before its first transaction.
+    std::fs::create_dir_all(ledger.file("restored/ledger.erasure.json.lock")).unwrap();
+
+    let output = restore_with_erasures(&ledger);
+
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("restore it again"), "{}", stderr(&output));
+    let state = std::fs::read(ledger.file("restored/ledger.erasure.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    assert_eq!(state["unfinished"], true);
+}

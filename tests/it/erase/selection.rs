@@ -214,3 +214,93 @@ fn the_erasure_names_its_positions_its_messages_and_the_request() {
     let whole: Value = serde_json::from_slice(&whole.stdout).unwrap();
     assert_eq!(whole["erasures"], record["erasures"]);
 }
+
+#[test]
+fn mentions_are_reported_each_time_also_if_no_message_has_the_address() {
+    let ledger = Ledger::with_events(&one_a_second([
+        event(to_address(delivered(&sid(1)))),
+        event(delivered(&sid(2)).with("Body", "call +1 555 867 5399")),
+    ]));
+    for time in ["with the message", "without it"] {
+        let output = erase(&ledger, &["--address", ADDRESS]);
+        assert_eq!(output.status.code(), Some(3), "{time}: {}", stderr(&output));
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("at positions 2"), "{time}: {shown}");
+    }
+    assert_eq!(erased_positions(&ledger), [1]);
+}
+
+/// It cannot be erased, so it has to be reported.
+#[test]
+fn the_reference_of_an_earlier_erasure_that_contains_the_address_is_a_mention() {
+    let ledger = Ledger::with_events(&one_a_second([event(delivered(&sid(1)))]));
+    let message = sid(1);
+    let earlier = ["erase", "--message", &message, "--yes", "--request", "of 1 555 867 5399"];
+    assert_eq!(ledger.run(&earlier).status.code(), Some(0));
+    let output = erase(&ledger, &["--address", ADDRESS]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("at positions 2"), "{shown}");
+}
+
+#[test]
+fn the_reference_must_not_be_a_telephone_number_whatever_is_erased() {
+    let ledger = Ledger::with_events(&super::story(10));
+    for reference in ["of +1 555 867 5399", "0049 (151) 2345678"] {
+        let output = ledger.run(&["erase", "--again", "--yes", "--request", reference]);
+        assert_eq!(output.status.code(), Some(2), "{reference}: {}", stderr(&output));
+        assert!(stderr(&output).contains("a telephone number"), "{}", stderr(&output));
+    }
+    let output = ledger.run(&["erase", "--again", "--yes", "--request", "DSR-2026-0017"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn an_account_needs_a_message_and_no_sid_may_be_empty() {
+    let ledger = Ledger::with_events(&one_a_second([event(to_address(delivered(&sid(1))))]));
+    let message = sid(1);
+    for arguments in [
+        vec!["--address", ADDRESS, "--account-sid", OTHER_ACCOUNT],
+        vec!["--before", "1d", "--account-sid", OTHER_ACCOUNT],
+        vec!["--again", "--account-sid", OTHER_ACCOUNT],
+        vec!["--record", "--account-sid", OTHER_ACCOUNT],
+        vec!["--message", &message, "--account-sid", ""],
+        vec!["--message", ""],
+    ] {
+        let output = erase(&ledger, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+    }
+    assert_eq!(erased_positions(&ledger), [0; 0]);
+}
+
+#[test]
+fn the_refusal_of_an_open_message_names_no_address_that_was_not_given() {
+    let young = NewEvent { received_at: now(), ..event(sent(&sid(1))) };
+    let ledger = Ledger::with_events(&[young]);
+    let output = erase(&ledger, &["--message", &sid(1)]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("callbacks about them will follow"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("address"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_address_is_recognised_although_it_was_encoded_twice() {
+    let ledger = Ledger::with_events(&one_a_second([
+        event("Note=https%3A%2F%2Fexample.com%3Fto%3D%252B%2531%2535558675399"),
+        event("Note=of+Jane+Doe"),
+    ]));
+    erased(&ledger, &["--address", ADDRESS]);
+    assert_eq!(erased_positions(&ledger), [1]);
+    erased(&ledger, &["--address", "Jane Doe"]);
+    assert_eq!(erased_positions(&ledger), [1, 2]);
+}
+
+#[test]
+fn an_address_of_messenger_is_no_telephone_number() {
+    let ledger = Ledger::with_events(&one_a_second([
+        event(delivered(&sid(1)).with("To", "messenger:1000123456789012")),
+        event(delivered(&sid(2)).with("To", "messenger:1000123456789013")),
+    ]));
+    erased(&ledger, &["--address", "messenger:1000123456789012"]);
+    assert_eq!(erased_positions(&ledger), [1]);
+}

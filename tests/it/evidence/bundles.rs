@@ -183,6 +183,10 @@ fn a_check_needs_a_key_and_neither_ledger_nor_configuration() {
     assert_eq!(check(&["--key", &key]), Some(0));
     assert_eq!(check(&[]), Some(2));
     assert_eq!(check(&["--key", "nonsense"]), Some(2));
+    let private = fs::read_to_string(app.folder().join("seal-key")).unwrap();
+    let mistaken = ["evidence", "check", "bundle", "--key", &key, "--witness", private.trim()];
+    let stderr = app.run(&mistaken).stderr;
+    assert!(String::from_utf8_lossy(&stderr).contains("`PRIVATE+…`"), "the key is not shown");
     fs::remove_file(folder.path().join("bundle")).unwrap();
     assert_eq!(check(&["--key", &key]), Some(1));
     fs::write(folder.path().join("bundle"), "{").unwrap();

@@ -14,6 +14,7 @@ use delivery_ledger::seal::timestamp::TimestampRequest;
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
 
+use super::sealing::remove_ledger;
 use super::timestamps::authority::{Folder, Key};
 use crate::support::application::{Application, Reply};
 use crate::support::seals::{app_with_key, note, public_key, receive};
@@ -180,6 +181,40 @@ fn a_witness_that_is_slow_gone_or_lying_delays_no_seal_and_is_no_witness() {
 }
 
 #[test]
+fn a_seal_of_a_branch_has_no_witnesses_of_the_seal_that_it_branches_from() {
+    let witness = Witness::start("one.example");
+    let mut app = app_with_key(&[]);
+    app.configure(&witness.configuration());
+    receive(&app, 0, 2);
+    note(&app, &["seal"]);
+    assert_eq!(names(&note(&app, &["seal", "show"])), ["one.example"]);
+    assert!(app.run(&["backup", "backup.db"]).status.success());
+    app.stop();
+    remove_ledger(app.folder());
+    let restored = app.run(&["restore", "--branch", "backup.db"]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let config = app.folder().join("delivery-ledger.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let (text, _) = text.split_once("[[seal.witnesses]]").unwrap();
+    fs::write(&config, text.replace("\"seal-key\"", "\"branch-key\"")).unwrap();
+    assert!(app.run(&["seal", "key", "new", "branch-key"]).status.success());
+    note(&app, &["seal"]);
+    assert_eq!(names(&note(&app, &["seal", "show"])), [""; 0]);
+}
+
+#[test]
+fn who_has_attested_of_a_seal_is_not_asked_again() {
+    let witness = Witness::start("one.example");
+    let app = app_with_key(&[]);
+    app.configure(&witness.configuration());
+    receive(&app, 0, 2);
+    note(&app, &["seal"]);
+    let asked = witness.server.received().len();
+    note(&app, &["seal"]);
+    assert_eq!(witness.server.received().len(), asked);
+}
+
+#[test]
 fn a_bundle_has_the_witnesses_of_its_seal() {
     let (first, second) = (Witness::start("one.example"), Witness::start("two.example.org"));
     let app = app_with_key(&[]);
@@ -201,6 +236,13 @@ fn a_bundle_has_the_witnesses_of_its_seal() {
     let (code, checked) = check(&["--witness", &one, "--witness", &other]);
     assert_eq!((code, &checked["findings"][0]["finding"]), (Some(3), &"witness-missing".into()));
     assert_eq!(check(&["--witness", &one, "--witness", &other, "--quorum", "1"]).0, Some(0));
+    let code = |arguments: &[&str]| {
+        let usual = ["evidence", "check", "bundle", "--key", &key];
+        app.run(&[&usual[..], arguments].concat()).status.code()
+    };
+    let repeated = ["--witness", &one, "--witness", &one, "--quorum", "2"];
+    assert_eq!(code(&repeated), Some(2), "nobody counts twice");
+    assert_eq!(code(&["--witness", &one, "--quorum", "0"]), Some(2));
     assert!(PublicKey::parse(&one).is_ok());
 }
 

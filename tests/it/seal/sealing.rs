@@ -130,6 +130,7 @@ fn a_log_that_lost_sealed_events_is_not_sealed_again_but_accepts_callbacks() {
     app.eventually("the difference is reported", || app.get("/readyz").code == 503);
     let reason = app.get("/readyz").json()["reason"].to_string();
     assert!(reason.contains("seal-differs") && reason.contains("ends at position 2"), "{reason}");
+    assert_eq!(findings(&app), ["seal-differs"], "the file has what the restored log lacks");
     receive(&app, 4, 7);
     let refused = app.run(&["seal"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -155,7 +156,8 @@ fn a_log_that_lost_sealed_events_is_not_sealed_again_but_accepts_callbacks() {
     assert_eq!(findings(&app), [""; 0]);
 }
 
-fn remove_ledger(folder: &Path) {
+/// Removes the files of a ledger, and no other.
+pub fn remove_ledger(folder: &Path) {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("ledger.") {
@@ -238,11 +240,41 @@ fn one_seal_follows_another_which_anybody_can_check() {
     );
     let forged = first.to_string().replacen("\n3\n", "\n4\n", 1);
     fs::write(folder.join("forged"), forged).unwrap();
-    assert_eq!(app.run(&["verify", "--since", "forged"]).status.code(), Some(1));
+    assert_eq!(app.run(&["verify", "--since", "forged"]).status.code(), Some(3));
 }
 
 fn served_root(seal: &Note) -> Value {
     seal.lines()[2].into()
+}
+
+/// Changes the key of a ledger, and its configuration, and returns the new public key.
+fn change_key(app: &App, from: &str, to: &str) -> String {
+    note(app, &["seal", "key", "change", to]);
+    let config = app.folder().join("delivery-ledger.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(&format!("\"{from}\""), &format!("\"{to}\""))).unwrap();
+    public_key(app)
+}
+
+#[test]
+fn after_several_changes_each_of_the_keys_is_enough_to_check_a_bundle() {
+    let app = app_with_key(&[]);
+    receive(&app, 0, 2);
+    let first = public_key(&app);
+    let second = change_key(&app, "seal-key", "second-key");
+    let third = change_key(&app, "second-key", "third-key");
+    assert!(app.run(&["evidence", &sid(1), "--output", "bundle"]).status.success());
+    let code = |key: &str| app.run(&["evidence", "check", "bundle", "--key", key]).status.code();
+    assert_eq!([&first, &second, &third].map(|key| code(key)), [Some(0); 3]);
+
+    // A change that only the new key has signed proves nothing, even to those who trust the new key.
+    let path = app.folder().join("bundle");
+    let mut bundle: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut change = Note::parse(bundle["key_changes"][1].as_str().unwrap()).unwrap();
+    change.signatures.remove(0);
+    bundle["key_changes"][1] = change.to_string().into();
+    fs::write(&path, bundle.to_string()).unwrap();
+    assert_eq!(code(&third), Some(3));
 }
 
 #[test]

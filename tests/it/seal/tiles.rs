@@ -94,6 +94,25 @@ fn an_exported_tree_shows_whether_a_bundle_is_complete() {
     );
 }
 
+#[test]
+fn a_tree_is_not_exported_into_the_folder_of_another() {
+    let (app, other) = (app_with_key(&[]), app_with_key(&[]));
+    for app in [&app, &other] {
+        receive(app, 0, 300);
+        note(app, &["seal"]);
+    }
+    assert!(app.run(&["export", "tree", "tree"]).status.success());
+    let tree = app.folder().join("tree");
+    let tree = tree.to_str().unwrap();
+    assert_eq!(other.run(&["export", "tree", tree]).status.code(), Some(1));
+    // Not even if an interrupted export has left no seal.
+    fs::remove_file(app.folder().join("tree/checkpoint")).unwrap();
+    let refused = other.run(&["export", "tree", tree]);
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(stderr.contains("is a tile of another tree"), "{stderr}");
+    assert!(app.run(&["export", "tree", tree]).status.success());
+}
+
 fn check(app: &App, bundle: &str, entries: &str) -> (Option<i32>, serde_json::Value) {
     let key = crate::support::seals::public_key(app);
     let output = app.run(&[

@@ -78,7 +78,7 @@ fn a_ledger_of_a_newer_version_is_refused_by_every_command() {
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.stop();
     let log = rusqlite::Connection::open(app.log_file()).unwrap();
-    log.execute_batch("UPDATE refinery_schema_history SET version = 99").unwrap();
+    log.execute_batch("UPDATE refinery_schema_history SET version = 99 WHERE version = 3").unwrap();
     drop(log);
 
     let listeners = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
@@ -89,7 +89,7 @@ fn a_ledger_of_a_newer_version_is_refused_by_every_command() {
         let output = app.run(command);
         assert_eq!(output.status.code(), Some(1), "{command:?}");
         let stderr = String::from_utf8(output.stderr).unwrap();
-        let expected = "ledger.db was written by a newer version (schema 99, this version knows 1); \
+        let expected = "ledger.db was written by a newer version (schema 99, this version knows 3); \
                         use that version\n";
         assert!(stderr.starts_with("error: ") && stderr.ends_with(expected), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");

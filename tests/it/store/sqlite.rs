@@ -243,18 +243,18 @@ fn a_file_that_is_not_a_ledger_is_refused_and_unchanged() {
 fn a_log_of_a_newer_version_is_refused() {
     let ledger = ledger();
     ledger
-        .log_sql("INSERT INTO refinery_schema_history VALUES (2, 'tomorrow', '2030-01-01', '1')")
+        .log_sql("INSERT INTO refinery_schema_history VALUES (4, 'tomorrow', '2030-01-01', '1')")
         .unwrap();
     for access in [Access::Read, Access::Write, Access::Create] {
         let refused = refusal(&ledger.log_file(), access);
-        assert!(matches!(refused, StoreError::NewerVersion { found: 2, known: 1, .. }));
+        assert!(matches!(refused, StoreError::NewerVersion { found: 4, known: 3, .. }));
     }
     let output = ledger.run(&["verify"]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         stderr,
-        "error: ledger.db was written by a newer version (schema 2, this version knows 1); use that version\n"
+        "error: ledger.db was written by a newer version (schema 4, this version knows 3); use that version\n"
     );
 }
 

@@ -200,7 +200,10 @@ fn a_dropped_trigger_is_found() {
 fn a_changed_trigger_is_found() {
     for trigger in TRIGGERS {
         let ledger = ledger();
-        let table = trigger.split('_').next().unwrap();
+        let table = match trigger.split('_').next().unwrap() {
+            "seal" | "seals" => "seal_records",
+            table => table,
+        };
         ledger
             .log_sql(&format!(
                 "DROP TRIGGER {trigger};

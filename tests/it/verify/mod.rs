@@ -16,7 +16,7 @@ use crate::support::events::{event, one_a_second, with_query, with_token};
 use crate::support::ledger::{Ledger, findings, triggers};
 use crate::support::{App, delivered, failed, sent, sid, status};
 
-const TRIGGERS: [&str; 9] = [
+const TRIGGERS: [&str; 13] = [
     "envelopes_are_never_removed",
     "envelopes_are_new",
     "envelopes_never_change",
@@ -26,6 +26,10 @@ const TRIGGERS: [&str; 9] = [
     "events_are_never_removed",
     "events_are_numbered_without_gaps",
     "events_never_change",
+    "seal_records_are_never_removed",
+    "seal_records_are_numbered_without_gaps",
+    "seal_records_never_change",
+    "seals_grow",
 ];
 
 /// Six events of three messages, projected.

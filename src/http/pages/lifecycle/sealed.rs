@@ -3,7 +3,7 @@
 use crate::domain::{Position, Timestamp};
 use crate::http::admin::state::AdminState;
 use crate::seal::json::SealJson;
-use crate::seal::stored::last_seal;
+use crate::seal::stored::{AttestedSeal, last_seal};
 
 /// The state of a message's seal.
 pub enum SealState {
@@ -41,7 +41,7 @@ impl SealState {
         let found = last_seal(&*state.store)
             .and_then(|seal| seal.map(|seal| seal.attested(&*state.store)).transpose());
         let seal = match found {
-            Ok(Some(seal)) if seal.statement.size >= last_event => SealJson::new(&seal),
+            Ok(Some(seal)) if seal.statement.size >= last_event => seal,
             Ok(None) if !sealing.has_key() => return Some(Self::NoKey),
             Ok(_) => return Some(Self::NotYet),
             Err(error) => {
@@ -49,7 +49,7 @@ impl SealState {
                 return None;
             }
         };
-        Some(Self::Sealed(Seal::new(seal)))
+        Some(Self::Sealed(Seal::new(&seal)))
     }
 }
 
@@ -62,12 +62,14 @@ impl SealState {
 
 impl Seal {
     /// What a page shows of a seal.
-    pub fn new(seal: SealJson) -> Self {
+    pub fn new(seal: &AttestedSeal) -> Self {
+        let key = seal.note.signatures.iter().find(|line| line.name == seal.statement.origin);
         let by_ledger = Confirmed {
             what: "this ledger",
-            name: String::new(),
-            at: Timestamp::parse(&seal.sealed_at),
+            name: key.map(|line| format!("key {:08x}", line.key_id)).unwrap_or_default(),
+            at: Some(seal.sealed_at),
         };
+        let seal = SealJson::new(seal);
         let witnesses = seal.witnesses.into_iter().map(|witness| Confirmed {
             what: "witness",
             name: witness.name,
