@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{ADDRESS, DIGITS, files_with, stderr, to_address};
 use crate::support::ledger::findings;
+use crate::support::seals::{app_with_key, note};
 use crate::support::{App, delivered, sent, sid};
 
 fn erase(app: &App, arguments: &[&str]) -> std::process::Output {
@@ -12,6 +13,9 @@ fn erase(app: &App, arguments: &[&str]) -> std::process::Output {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     output
 }
+
+/// Longer than a server waits before it looks at the files of its log.
+const IDLE: std::time::Duration = std::time::Duration::from_millis(1_200);
 
 fn verified(app: &App) -> serde_json::Value {
     serde_json::from_slice(&app.run(&["verify", "--format", "json"]).stdout).unwrap()
@@ -41,6 +45,24 @@ fn callbacks_are_accepted_while_a_server_runs_and_a_command_erases() {
     let verified = verified(&app);
     assert_eq!(findings(&verified), [""; 0], "{verified}");
     assert_eq!(app.messages().len() as u32, sent_so_far.load(Ordering::Relaxed) - 1000);
+}
+
+/// An erasure leaves an empty WAL, and the next write to it is not the server's.
+#[test]
+fn a_write_by_a_command_after_an_erasure_is_no_damage() {
+    let mut app = app_with_key(&[]);
+    for number in 1..=3 {
+        assert_eq!(app.receive(delivered(&sid(number))).code, 200);
+        app.caught_up();
+        erase(&app, &["--message", &sid(number)]);
+        // The server looks at its files when nothing is received.
+        std::thread::sleep(IDLE);
+        note(&app, &["seal"]);
+        std::thread::sleep(IDLE);
+        assert_eq!(app.get("/readyz").code, 200);
+    }
+    let log = app.stop();
+    assert!(!log.contains("another program"), "{log}");
 }
 
 /// The server knows the envelope, and must not use it again once it is empty.

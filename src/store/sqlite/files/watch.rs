@@ -213,7 +213,9 @@ impl Watch {
                 return Err(self.in_wal("its index (-shm) does not lead to its pages"));
             }
         }
-        self.whole = Some((index.salts().to_vec(), index.last_frame(), index.frame_checksum()));
+        // An empty WAL has no checksum to go on from: the index still has that of the frames before.
+        self.whole = (index.last_frame() > 0)
+            .then(|| (index.salts().to_vec(), index.last_frame(), index.frame_checksum()));
         if from_start {
             (self.opened, self.whole_at) = (false, Instant::now());
         }
