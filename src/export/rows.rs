@@ -7,6 +7,7 @@ use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{ErrorCodes, Position};
+use crate::projection::erased::leave_out;
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
@@ -87,12 +88,13 @@ pub fn messages(
     let all = store.views().count()?;
     loop {
         callbacks.pause(store)?;
-        let (checkpoint, messages) = store.views().page(after, PAGE_ROWS)?;
+        let (checkpoint, mut messages) = store.views().page(after, PAGE_ROWS)?;
         if checkpoint.position < pin {
             return Err(ExportError::Behind { pin });
         }
         let Some(last) = messages.last() else { return Ok(count) };
         after = last.id;
+        leave_out(store, &mut messages)?;
         for message in messages {
             let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
             if filter.matches(&MessageRef::new(&message.key, &message.lifecycle)) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::digest::{Digester, Sids};
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Timestamp};
-use crate::store::{KeptValue, MessagePage, Store, StoreError};
+use crate::store::{KeptValue, Message, MessagePage, Store, StoreError};
 
 /// An erased message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +77,18 @@ pub fn list(
     limit: usize,
 ) -> Result<MessagePage, StoreError> {
     let mut page = store.views().list(filter, before, limit)?;
-    if ErasureState::read(store)?.unfinished {
-        let keys: Vec<_> = page.messages.iter().map(|message| &message.key).collect();
-        let mut erased = erased_by(store, &keys)?.into_iter();
-        page.messages.retain(|_| erased.next().flatten().is_none());
-    }
+    leave_out(store, &mut page.messages)?;
     Ok(page)
+}
+
+/// Leaves out erased messages, if the views may still have some.
+pub fn leave_out(store: &dyn Store, messages: &mut Vec<Message>) -> Result<(), StoreError> {
+    if ErasureState::read(store)?.unfinished {
+        let keys: Vec<_> = messages.iter().map(|message| &message.key).collect();
+        let mut erased = erased_by(store, &keys)?.into_iter();
+        messages.retain(|_| erased.next().flatten().is_none());
+    }
+    Ok(())
 }
 
 /// The erased message with this SID: of an account, of none (`Some(None)`), or of any that is known.

@@ -128,7 +128,7 @@ impl StoredSeal {
         let mut authorities = BTreeSet::new();
         let timestamps = timestamps.into_iter().map(|found| found.record.content);
         let is_first = |token: &Vec<u8>| {
-            timestamp::unchecked(token).is_ok_and(|token| authorities.insert(token.authority))
+            timestamp::unchecked(token).map_or(true, |token| authorities.insert(token.authority))
         };
         let timestamps = timestamps.filter(is_first).collect();
         Ok(AttestedSeal { statement, note, sealed_at, timestamps })

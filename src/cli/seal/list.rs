@@ -63,13 +63,16 @@ fn table(seals: &[AttestedSeal], zone: &Zone) -> Table {
         Column::prose("attested by"),
     ]);
     for seal in seals {
-        let witnesses: Vec<_> = seal.witnesses().into_iter().map(|witness| witness.name).collect();
+        let SealJson { witnesses, timestamps, .. } = SealJson::new(seal);
+        let witnesses = witnesses.into_iter().map(|witness| witness.name);
+        let by = witnesses.chain(timestamps.into_iter().map(|timestamp| timestamp.authority));
+        let by = by.collect::<Vec<_>>().join(", ");
         let root = hex(&seal.statement.root);
         table.row([
             Cell::time(seal.sealed_at, zone),
             Cell::number(seal.statement.size),
             Cell::text(&root).short(format!("{}…", &root[..12])),
-            Cell::text(if witnesses.is_empty() { "-".to_owned() } else { witnesses.join(", ") }),
+            Cell::text(if by.is_empty() { "-".to_owned() } else { by }),
         ]);
     }
     table

@@ -104,7 +104,8 @@ fn difference(expected: &Value, found: &Value) -> String {
     match expected.keys().chain(found.keys()).find(differs) {
         Some(name) => {
             let shown = |object: &Map<String, Value>| match object.get(name) {
-                Some(value) => value.to_string().escape_debug().take(80).collect(),
+                // JSON has no control characters; what prints this escapes the others.
+                Some(value) => value.to_string().chars().take(80).collect(),
                 None => "missing".to_owned(),
             };
             let name: String = name.escape_debug().take(40).collect();

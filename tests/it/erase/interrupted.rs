@@ -6,7 +6,7 @@ use delivery_ledger::domain::{Rule, Timestamp};
 use delivery_ledger::erase::{Address, Consent, EraseError, Request, Step, Which, erase};
 use delivery_ledger::store::{Access, open};
 
-use super::{ADDRESS, DIGITS, erased, files_with, story};
+use super::{ADDRESS, DIGITS, erased, files_with, stderr, story};
 use crate::support::ledger::Ledger;
 
 /// Runs an erasure until a step, counted from 0, and leaves everything as a kill there would; false if it
@@ -73,7 +73,7 @@ fn an_erasure_that_is_killed_at_any_time_is_finished_by_the_next_one() {
 }
 
 #[test]
-fn lists_leave_out_what_is_erased_before_the_views_are_rebuilt() {
+fn lists_and_exports_leave_out_what_is_erased_before_the_views_are_rebuilt() {
     let ledger = Ledger::with_events(&story(60));
     assert!(stopped_at(&ledger, 0));
 
@@ -81,6 +81,9 @@ fn lists_leave_out_what_is_erased_before_the_views_are_rebuilt() {
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
 
     assert_eq!(listed["data"], serde_json::json!([]));
+    let exported = ledger.run(&["export", "messages", "--format", "ndjson"]);
+    assert_eq!(exported.status.code(), Some(0), "{}", stderr(&exported));
+    assert!(!String::from_utf8_lossy(&exported.stdout).contains(DIGITS));
     erased(&ledger, &["--again"]);
     assert_eq!(files_with(&ledger.file(""), DIGITS), [""; 0], "any erasure finishes it");
 }
