@@ -12,7 +12,7 @@ use crate::domain::digest::{Digester, Sids};
 use crate::domain::hash::Hash;
 
 pub use self::event::{BundleEvent, EventError};
-pub use self::parse::{BundleError, parse};
+pub use self::parse::{BadEvent, BundleError, parse};
 
 /// The first member, which is the version of the format.
 pub const FORMAT: &str = "delivery-ledger evidence 1";

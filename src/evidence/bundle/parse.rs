@@ -11,12 +11,26 @@ use crate::domain::Position;
 use crate::seal::note::key::STRICT_BASE64;
 
 /// What is wrong with a bundle, before anything in it is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum BundleError {
     /// It is not a bundle of this format.
     Format(String),
-    /// An event at this position, if it has one, is none that a log can have.
-    Event(Option<Position>, String),
+    /// Some events are none that a log can have.
+    Events {
+        /// The bundle without them.
+        bundle: Box<Bundle>,
+        /// What is wrong with each.
+        bad: Vec<BadEvent>,
+    },
+}
+
+/// An event that no log can have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEvent {
+    /// Its position, if it has one.
+    pub position: Option<Position>,
+    /// What is wrong.
+    pub detail: String,
 }
 
 impl From<String> for BundleError {
@@ -35,6 +49,7 @@ pub fn parse(text: &[u8]) -> Result<Bundle, BundleError> {
     if members.text("format")? != FORMAT {
         return Err(BundleError::Format(format!("`format` is not `{FORMAT}`")));
     }
+    let mut bad = Vec::new();
     let bundle = Bundle {
         made_at: members.text("made_at")?.to_owned(),
         made_by: members.text("made_by")?.to_owned(),
@@ -44,29 +59,35 @@ pub fn parse(text: &[u8]) -> Result<Bundle, BundleError> {
         keys: members.texts("keys")?,
         key_changes: members.texts("key_changes")?,
         timestamps: timestamps(members.list("timestamps")?)?,
-        events: events(members.list("events")?)?,
-        erasures: events(members.list("erasures")?)?,
+        events: events(members.list("events")?, &mut bad)?,
+        erasures: events(members.list("erasures")?, &mut bad)?,
         rule_version: members.position("rule_version")?,
         lifecycle: lifecycle(members.value("lifecycle")?)?,
     };
     members.finish()?;
     let listed = [bundle.keys.len(), bundle.key_changes.len(), bundle.timestamps.len()];
     match listed.iter().all(|length| *length <= LISTED_MAX) {
-        true => Ok(bundle),
+        true if bad.is_empty() => Ok(bundle),
+        true => Err(BundleError::Events { bundle: Box::new(bundle), bad }),
         false => Err(BundleError::Format(format!(
             "it has more than {LISTED_MAX} keys, changes of the key or timestamps"
         ))),
     }
 }
 
-fn events(list: &[Value]) -> Result<Vec<BundleEvent>, BundleError> {
-    let event = |value: &Value| {
-        BundleEvent::parse(value).map_err(|error| match error {
-            EventError::Format(detail) => BundleError::Format(detail),
-            EventError::Value(detail) => BundleError::Event(value["position"].as_u64(), detail),
-        })
-    };
-    list.iter().map(event).collect()
+/// The events of a list; those that no log can have are added to `bad` instead.
+fn events(list: &[Value], bad: &mut Vec<BadEvent>) -> Result<Vec<BundleEvent>, BundleError> {
+    let mut events = Vec::with_capacity(list.len());
+    for value in list {
+        match BundleEvent::parse(value) {
+            Ok(event) => events.push(event),
+            Err(EventError::Format(detail)) => return Err(BundleError::Format(detail)),
+            Err(EventError::Value(detail)) => {
+                bad.push(BadEvent { position: value["position"].as_u64(), detail });
+            }
+        }
+    }
+    Ok(events)
 }
 
 fn timestamps(list: &[Value]) -> Result<Vec<Timestamp>, BundleError> {

@@ -12,7 +12,7 @@ use super::{Checked, Trust};
 use crate::domain::hash::Hash;
 use crate::domain::statement::Statement;
 use crate::domain::tree::proof::proves_inclusion;
-use crate::evidence::bundle::{self, Bundle, BundleError, BundleEvent, Timestamp};
+use crate::evidence::bundle::{self, BadEvent, Bundle, BundleError, BundleEvent, Timestamp};
 use crate::seal::json::{TimestampJson, WitnessJson};
 use crate::seal::note::Note;
 use crate::seal::note::cosignature::cosigned_by;
@@ -25,14 +25,17 @@ pub fn check(text: &[u8], trust: &Trust) -> Checked {
     let mut findings = Findings::default();
     match bundle::parse(text) {
         Ok(bundle) => check_bundle(&bundle, trust, findings),
-        Err(error) => {
-            match error {
-                BundleError::Format(detail) => findings.add(FindingKind::BadFormat, detail),
-                BundleError::Event(Some(position), detail) => {
-                    findings.at(FindingKind::BadEvent, position, detail);
+        Err(BundleError::Events { bundle, bad }) => {
+            for BadEvent { position, detail } in bad {
+                match position {
+                    Some(position) => findings.at(FindingKind::BadEvent, position, detail),
+                    None => findings.add(FindingKind::BadEvent, detail),
                 }
-                BundleError::Event(None, detail) => findings.add(FindingKind::BadEvent, detail),
             }
+            check_bundle(&bundle, trust, findings)
+        }
+        Err(BundleError::Format(detail)) => {
+            findings.add(FindingKind::BadFormat, detail);
             Checked {
                 statement: None,
                 message_sid: None,

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use delivery_ledger::evidence::bundle;
-use delivery_ledger::evidence::check::{Trust, check};
+use delivery_ledger::evidence::check::{FindingKind, Trust, check};
 use delivery_ledger::seal::note::key::PublicKey;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -31,6 +31,22 @@ fn vouched(text: &[u8]) -> bundle::Bundle {
     let end = bundle.seal.find("\n\n").unwrap();
     bundle.seal.truncate(end);
     bundle
+}
+
+#[test]
+fn every_event_that_no_log_can_have_is_reported_and_the_rest_is_checked_too() {
+    let mut bundle = VECTORS["bundle"].clone();
+    let events = bundle["events"].as_array_mut().unwrap();
+    let expected: Vec<_> = events.iter().map(|event| event["position"].as_u64()).collect();
+    for event in events {
+        event["salt"] = "aa".into();
+    }
+    let checked = check(bundle.to_string().as_bytes(), &trust());
+    let bad = checked.findings.iter().filter(|finding| finding.kind == FindingKind::BadEvent);
+    assert_eq!(bad.map(|finding| finding.position).collect::<Vec<_>>(), expected);
+    assert!(expected.len() > 1);
+    assert!(checked.findings.iter().any(|found| found.kind == FindingKind::LifecycleDiffers));
+    assert_eq!(checked.sealed_by, trust().keys, "the seal itself is sound");
 }
 
 proptest! {
