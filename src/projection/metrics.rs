@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::{IntCounter, IntCounterVec, Opts};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 
 use crate::domain::{ErrorCode, Lifecycle, Status};
 use crate::store::{Batch, MessageChange};
@@ -27,8 +27,8 @@ pub struct ProjectionMetrics {
     pub late: IntCounter,
     /// Events with a status that is not one of an outbound message.
     pub unrecognised: IntCounter,
-    /// Events of messages that had been erased.
-    pub of_erased: IntCounter,
+    /// Events of messages that had been erased. A gauge, because names of counters end with `_total`.
+    pub of_erased: IntGauge,
     /// Messages, not events.
     pub conflicts: IntCounter,
     /// Failed messages by error code.
@@ -83,7 +83,7 @@ impl Default for ProjectionMetrics {
             duplicates: counter("duplicate_events", "Events that an earlier one says in full."),
             late: counter("late_events", "Events that rank below what had been heard before them."),
             unrecognised: counter("unrecognised_events", "Events without a status that is known."),
-            of_erased: IntCounter::new(
+            of_erased: IntGauge::new(
                 "delivery_ledger_events_of_erased_messages",
                 "Events that arrived after their messages had been erased.",
             )
@@ -100,7 +100,7 @@ impl Default for ProjectionMetrics {
 impl ProjectionMetrics {
     /// Counts the unusual events of a batch.
     pub fn count(&self, batch: &Batch) {
-        self.of_erased.inc_by(batch.erased_events);
+        self.of_erased.add(i64::try_from(batch.erased_events).unwrap_or(i64::MAX));
         let mut failed = BTreeMap::new();
         for MessageChange { before, message } in &batch.messages {
             let (now, before) = (&message.lifecycle, before.as_deref());

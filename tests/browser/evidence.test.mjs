@@ -101,7 +101,7 @@ test("a sealed message says which seal covers it, by whom, and since when", asyn
   const page = await open(browser);
   await page.goto(ledger.url(SEALED));
   const evidence = section(page, "Evidence");
-  assert.match(await evidence.innerText(), /Sealed up to 5, by this ledger\n/);
+  assert.match(await evidence.innerText(), /Sealed up to position 5, by this ledger\n/);
   const confirmed = evidence.getByRole("row", { name: /^this ledger/ });
   assert.equal(await confirmed.count(), 1);
   assert.equal(await confirmed.locator("time").getAttribute("datetime"), seal.sealed_at);
@@ -115,7 +115,7 @@ test("the ledger page has the last seal, and leads to all of them and to the key
   await page.goto(ledger.url("/ledger"));
   const seals = section(page, "Seals");
   const text = await seals.innerText();
-  assert.match(text, /5 events were sealed last, by this ledger\n/);
+  assert.match(text, /Sealed up to position 5, by this ledger\n/);
   assert.ok(text.includes(seal.root), "the root that is sealed");
   assert.equal(await seals.locator("time").getAttribute("datetime"), seal.sealed_at);
 
@@ -166,7 +166,7 @@ test("the evidence of a message that is not sealed yet seals it", async () => {
     const file = await downloadEvidence(page, own);
     assert.equal(check(file, publicKey, own).proven, true);
     await page.reload();
-    assert.match(await section(page, "Evidence").innerText(), /Sealed up to 2, by this ledger\n/);
+    assert.match(await section(page, "Evidence").innerText(), /Sealed up to position 2, by this ledger\n/);
     await page.finish();
   } finally {
     await own.remove();

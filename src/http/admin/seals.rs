@@ -133,12 +133,12 @@ pub async fn consistency(
     let missing =
         || Problem::BadRequest("`from` is missing: the size of the earlier seal".to_owned());
     let from = parameters.from.ok_or_else(missing)?;
-    if from > to {
-        return Err(Problem::BadRequest(format!("from `{from}` is more than {to}")));
-    }
     let json = web::block(move || {
         let store = &*state.store;
         let (first, second) = (sealed(store, from)?, sealed(store, to)?);
+        if from > to {
+            return Err(Problem::BadRequest(format!("from `{from}` is more than {to}")));
+        }
         let proof = consistency_proof(store, from, to)?;
         Ok::<_, Problem>(ConsistencyJson::new(&first.statement, &second.statement, &proof))
     });

@@ -86,11 +86,11 @@ impl MetricsRegistry {
             &projected.duplicates,
             &projected.late,
             &projected.unrecognised,
-            &projected.of_erased,
             &projected.conflicts,
         ] {
             registry.register(Box::new(counter.clone()))?;
         }
+        registry.register(Box::new(projected.of_erased.clone()))?;
         registry.register(Box::new(projected.failed.counter().clone()))?;
         if let Some(recorder) = &receiving.recorder {
             recorder.metrics().register(&registry)?;
