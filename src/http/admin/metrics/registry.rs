@@ -82,12 +82,9 @@ impl MetricsRegistry {
         registry.register(Box::new(writer.commit_events.clone()))?;
         registry.register(Box::new(writer.commit_seconds.clone()))?;
         let projected = projection.metrics();
-        for counter in [
-            &projected.duplicates,
-            &projected.late,
-            &projected.unrecognised,
-            &projected.conflicts,
-        ] {
+        for counter in
+            [&projected.duplicates, &projected.late, &projected.unrecognised, &projected.conflicts]
+        {
             registry.register(Box::new(counter.clone()))?;
         }
         registry.register(Box::new(projected.of_erased.clone()))?;
