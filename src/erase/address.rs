@@ -96,7 +96,7 @@ impl Address {
             || (matches!(self.0, Kind::Name(_)) && bytes.contains(&b'+') && is_in_form())
     }
 
-    /// The same for bytes that may be percent-encoded so many times.
+    /// The same for bytes that may be percent-encoded this many times.
     fn is_in_encoded(&self, bytes: &[u8], times: u32) -> bool {
         if self.is_in_text(&String::from_utf8_lossy(bytes)) {
             return true;

@@ -89,7 +89,7 @@ impl From<StoreError> for MakeError {
     }
 }
 
-/// Seals what the views have read, or the first so many events.
+/// Seals what the views have read, or the first events, up to a number.
 pub type Seal<'a> = &'a mut dyn FnMut(Option<Position>) -> Result<StoredSeal, NotSealed>;
 
 /// Makes a bundle. The views have to be at the head; a seal is made if none covers the message.

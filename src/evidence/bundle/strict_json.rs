@@ -18,7 +18,7 @@ pub fn parse(text: &[u8]) -> Result<Value, String> {
     parsed.map_err(|error| error.to_string())
 }
 
-/// Reads a value below so many others.
+/// Reads a value that this many others contain.
 struct Strict {
     depth: usize,
 }

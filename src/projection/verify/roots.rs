@@ -21,7 +21,7 @@ struct Root {
 }
 
 impl Roots {
-    /// One that was kept elsewhere, those of seals in a file, and those of the log's seals of at most so many events.
+    /// One that was kept elsewhere, those of seals in a file, and those of the log's seals of at most this many events.
     /// A record that is no seal is a finding.
     pub fn new(
         store: &dyn Store,
