@@ -226,7 +226,7 @@ fn a_flood_of_rejected_tokens_does_not_fill_the_disk() {
     let read = || std::fs::read_to_string(file(&app)).unwrap();
     let mut more = 0;
     app.eventually("a record counts the others", || {
-        assert_eq!(request.send(app.admin()).code, 429);
+        assert!([401, 429].contains(&request.send(app.admin()).code));
         more += 1;
         attempts(&read()) >= ATTEMPTS as u64
     });
