@@ -23,6 +23,7 @@ GROUND = "#ffffff"
 # By server: how it is called in a picture, and its colour.
 SERVERS = {
     "bare": ("bare actix, stores nothing", "#7d8590"),
+    "log_alone": ("a log alone", "#1a7f5a"),
     "ours": ("delivery-ledger", "#0b6bcb"),
     "one_transaction": ("a transaction a request", "#b35900"),
     "express": ("Express", "#9a3b8f"),
@@ -169,7 +170,7 @@ def side_by_side(result, title, height, left, right):
     panels = []
     for panel, count in zip(axes[0], connections):
         panel.set_title(f"{count} connections")
-        panels.append((panel, [row for row in result["rows"] if row["connections"] == count]))
+        panels.append((panel, [row for row in result["rows"] if row["connections"] == count and row["server"] in SERVERS]))
     return figure, panels
 
 

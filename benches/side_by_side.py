@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Compares bare actix, delivery-ledger, one transaction per request, and Express under the same load.
+"""Compares delivery-ledger under the same load with bare actix, with a log alone, which is the limit of its
+design, with one transaction per request, with Express, and with another build of it.
 
 Every round runs every server once, in turn, on a fresh database. Quoted are medians of the rounds
-in which nothing else kept the machine busy, and ratios against bare actix in the same round.
+in which nothing else kept the machine busy, and ratios against others in the same round.
 After each run: acknowledged <= stored <= acknowledged + connections.
 
-    benches/side_by_side.py [--rounds 5] [--seconds 10] [--connections 64 256] [--servers ...]
+    benches/side_by_side.py [--rounds 5] [--seconds 10] [--connections 64 256] [--servers ...] [--before PROGRAM]
 
-Needs cargo, node with npm, and wrk. Prints a table, writes target/bench/side_by_side.json, and
+`before` is the other build, which --before names. Needs cargo, node with npm, and wrk. Prints a table, writes target/bench/side_by_side.json, and
 draws docs/benchmarks/throughput.svg and latency.svg from it.
 """
 import argparse
@@ -48,8 +49,13 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
-    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
-    return parser.parse_args()
+    parser.add_argument("--before")
+    parser.add_argument("--servers", nargs="+", choices=SERVERS)
+    arguments = parser.parse_args()
+    if arguments.before:
+        SERVERS["before"] = lambda folder: [arguments.before, *common.serve(folder)[1:]]
+    arguments.servers = arguments.servers or list(SERVERS)
+    return arguments
 
 
 def prepare(servers):
@@ -70,8 +76,16 @@ def bare(_folder):
     return [common.RELEASE / "examples" / "bare", f"127.0.0.1:{common.PORT}"]
 
 
+def log_alone(folder):
+    return example("log_alone", folder)
+
+
 def one_transaction(folder):
-    program = common.RELEASE / "examples" / "one_transaction"
+    return example("one_transaction", folder)
+
+
+def example(name, folder):
+    program = common.RELEASE / "examples" / name
     return [program, f"127.0.0.1:{common.PORT}", f"{folder}/ledger.db", common.URL, common.TOKEN]
 
 
@@ -82,6 +96,7 @@ def express(folder):
 
 SERVERS = {
     "bare": bare,
+    "log_alone": log_alone,
     "ours": common.serve,
     "one_transaction": one_transaction,
     "express": express,
@@ -95,7 +110,8 @@ def run(server, connections, seconds):
         watch = common.Watch(process.pid)
         measured = common.last_line(common.wrk(connections, seconds))
         measured |= watch.seen()
-        measured["catch_up_seconds"] = common.catch_up_seconds() if server == "ours" else 0.0
+        is_ledger = server in ["ours", "before"]
+        measured["catch_up_seconds"] = common.catch_up_seconds() if is_ledger else 0.0
         measured["rss_mb"] = common.status_mb(process.pid, "VmHWM")
     acknowledged = measured["requests"] - measured["refused"]
     check_stored(server, folder, acknowledged, connections)
@@ -150,6 +166,7 @@ def row(rounds, connections, server):
         "rounds": len(rounds),
         "quiet_rounds": len(quiet),
         "of_bare": over("bare"),
+        "of_log_alone": over("log_alone"),
         "of_express": over("express"),
         "p99_of_fsync": median(lambda r: r[server]["p99_ms"] / r[server]["fsync_p50_ms"]),
         "catch_up_seconds": max(r[server]["catch_up_seconds"] for r in chosen),
@@ -158,7 +175,8 @@ def row(rounds, connections, server):
 
 def table(rows, seconds):
     print(common.machine_line(f"{seconds} s a run, medians of quiet rounds"))
-    header = ["connections", "server", "quiet rounds", "callbacks/s", "of bare", "× Express", "CPU µs a callback",
+    header = ["connections", "server", "quiet rounds", "callbacks/s", "of bare", "of log alone", "× Express",
+              "CPU µs a callback",
               "p50 ms", "p90", "p99", "p99.9", "p99 / fsync p50", "RSS MB", "caught up s"]
     print(common.markdown(header, map(cells, rows)))
     for late in (r for r in rows if r["catch_up_seconds"] > CATCH_UP_SECONDS_MAX):
@@ -169,9 +187,9 @@ def table(rows, seconds):
 def cells(row_):
     # If no round was quiet, the medians are of all rounds.
     quiet = f"{row_['quiet_rounds']} of {row_['rounds']}" if row_["quiet_rounds"] else "none, so all"
-    share = "" if row_["of_bare"] is None else f"{row_['of_bare']:.1%}"
+    bare, alone = ("" if row_[of] is None else f"{row_[of]:.1%}" for of in ["of_bare", "of_log_alone"])
     times = "" if row_["of_express"] is None else f"{row_['of_express']:.1f}"
-    return [str(row_["connections"]), row_["server"], quiet, f"{row_['per_second']:,.0f}", share, times,
+    return [str(row_["connections"]), row_["server"], quiet, f"{row_['per_second']:,.0f}", bare, alone, times,
             f"{row_['cpu_micros']:.1f}", *(f"{row_[name]:.2f}" for name in PERCENTILES),
             f"{row_['p99_of_fsync']:.0f}", f"{row_['rss_mb']:.0f}", f"{row_['catch_up_seconds']:.2f}"]
 

@@ -1,7 +1,7 @@
 //! Graceful shutdown: counts the requests in flight and waits for the last response.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -18,12 +18,27 @@ pub struct Drain(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    in_flight: AtomicUsize,
+    /// One counter for each worker, because cores that share one would wait for each other.
+    in_flight: Mutex<Vec<Arc<AtomicUsize>>>,
     stopping: AtomicBool,
     answered: Notify,
 }
 
+/// The requests in flight of one worker.
+#[derive(Clone)]
+pub struct WorkerDrain {
+    in_flight: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
 impl Drain {
+    /// Counts those of one more worker.
+    pub fn of_worker(&self) -> WorkerDrain {
+        let in_flight = Arc::default();
+        self.0.counters().push(Arc::clone(&in_flight));
+        WorkerDrain { in_flight, shared: Arc::clone(&self.0) }
+    }
+
     /// From now on every response asks the client to close its connection.
     pub fn begin(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
@@ -34,7 +49,7 @@ impl Drain {
         let none_left = async {
             loop {
                 let answered = self.0.answered.notified();
-                if self.0.in_flight.load(Ordering::SeqCst) == 0 {
+                if self.0.is_idle() {
                     return;
                 }
                 answered.await;
@@ -42,34 +57,59 @@ impl Drain {
         };
         let _too_slow = tokio::time::timeout(timeout, none_left).await;
     }
+}
 
-    fn enter(&self) -> InFlight {
-        self.0.in_flight.fetch_add(1, Ordering::SeqCst);
-        InFlight(Arc::clone(&self.0))
+impl Shared {
+    fn counters(&self) -> MutexGuard<'_, Vec<Arc<AtomicUsize>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.counters().iter().all(|in_flight| in_flight.load(Ordering::SeqCst) == 0)
     }
 }
 
-/// One request in flight, which counts until it is dropped, also if its connection breaks.
-struct InFlight(Arc<Shared>);
+impl WorkerDrain {
+    /// Counts a request until it is answered, or its connection breaks.
+    pub async fn count<B: MessageBody>(
+        &self,
+        answer: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+    ) -> Result<ServiceResponse<B>, Error> {
+        let _in_flight = InFlight::new(self);
+        let mut response = answer.await?;
+        if self.shared.stopping.load(Ordering::SeqCst) {
+            // A Connection header that is only inserted would be left out by actix.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
+        Ok(response)
+    }
+}
 
-impl Drop for InFlight {
+/// One request in flight, which counts until it is dropped.
+struct InFlight<'d>(&'d WorkerDrain);
+
+impl<'d> InFlight<'d> {
+    fn new(drain: &'d WorkerDrain) -> Self {
+        drain.in_flight.fetch_add(1, Ordering::SeqCst);
+        Self(drain)
+    }
+}
+
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.0.answered.notify_one();
+        let WorkerDrain { in_flight, shared } = self.0;
+        in_flight.fetch_sub(1, Ordering::SeqCst);
+        if shared.stopping.load(Ordering::SeqCst) {
+            shared.answered.notify_one();
+        }
     }
 }
 
-/// The middleware that counts. The app has a [`Drain`] as its data.
+/// The middleware that counts. The app has the [`WorkerDrain`] of its worker as its data.
 pub async fn count(
-    drain: web::Data<Drain>,
+    drain: web::Data<WorkerDrain>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let in_flight = drain.enter();
-    let mut response = next.call(request).await?;
-    if in_flight.0.stopping.load(Ordering::SeqCst) {
-        // A Connection header that is only inserted would be left out by actix.
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    Ok(response)
+    drain.count(next.call(request)).await
 }

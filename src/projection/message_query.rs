@@ -10,8 +10,9 @@ use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent,
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
-/// Maximum length of the tail for interactive queries: some 10 ms of reading.
-pub const TAIL_EVENTS_MAX: u64 = 10_000;
+/// Maximum length of the tail for interactive queries: two batches of a projection under full load, which take
+/// some 20 ms to read.
+pub const TAIL_EVENTS_MAX: u64 = 16_384;
 
 /// The point up to which a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

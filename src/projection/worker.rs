@@ -25,7 +25,11 @@ pub const BATCH_WAIT: Duration = Duration::from_millis(100);
 pub const BATCH_WAIT_SHARED: Duration = Duration::from_millis(50);
 
 /// A batch of this size does not wait for more: each page is then written once for many events.
-pub const BATCH_EVENTS: u64 = 4096;
+pub const BATCH_EVENTS: u64 = 8192;
+
+/// A batch that has this many events after the wait waits as long again: under such a load, fewer and larger
+/// batches leave more processor time for callbacks.
+pub const BATCH_EVENTS_BUSY: u64 = 1024;
 
 /// How often waiting callers check whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -283,10 +287,19 @@ impl Projection<'_> {
     /// Waits until a batch is full, or its first event has waited long enough.
     fn wait_for_batch(&self, position: Position) -> Position {
         let wait = if self.lead.is_shared() { BATCH_WAIT_SHARED } else { BATCH_WAIT };
-        let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + wait);
+        let head = self.wait_until(position + BATCH_EVENTS, Instant::now() + wait);
+        match head - position {
+            // So many arrive that a longer wait pays: their messages' next events are in the same batch.
+            BATCH_EVENTS_BUSY.. => self.wait_until(position + BATCH_EVENTS, Instant::now() + wait),
+            _ => head,
+        }
+    }
+
+    /// Waits until the head is at a position; at most until a deadline, or until a stop is requested.
+    fn wait_until(&self, position: Position, deadline: Instant) -> Position {
         let mut head = self.shared.head.position();
-        while head < full && Instant::now() < deadline && !self.stop.is_requested() {
-            head = self.shared.head.wait(full, deadline);
+        while head < position && Instant::now() < deadline && !self.stop.is_requested() {
+            head = self.shared.head.wait(position, deadline);
         }
         head
     }

@@ -19,6 +19,8 @@ pub struct Head {
 #[derive(Debug, Default)]
 struct State {
     position: Position,
+    /// The lowest position that a thread waits for, so that the others are not woken by every commit.
+    awaited: Option<Position>,
     /// True once every wait has ended.
     ended: bool,
 }
@@ -27,7 +29,7 @@ impl Head {
     /// Starts at a position.
     pub fn at(position: Position) -> Self {
         Self {
-            state: Mutex::new(State { position, ended: false }),
+            state: Mutex::new(State { position, ..State::default() }),
             moved: Condvar::new(),
             watched: watch::Sender::new(position),
         }
@@ -43,14 +45,14 @@ impl Head {
         self.watched.subscribe()
     }
 
-    /// Moves the position forward and wakes all who wait; it never moves back.
+    /// Moves the position forward and wakes those who wait for it; it never moves back.
     pub fn advance(&self, to: Position) {
         let mut state = self.lock();
         let to = to.max(state.position);
         self.put(&mut state, to);
     }
 
-    /// Sets the position, also backwards, and wakes everyone who waits.
+    /// Sets the position, also backwards, and wakes those who wait for it.
     pub fn set(&self, to: Position) {
         self.put(&mut self.lock(), to);
     }
@@ -65,7 +67,13 @@ impl Head {
     pub fn wait(&self, position: Position, deadline: Instant) -> Position {
         let state = self.lock();
         let left: Duration = deadline.saturating_duration_since(Instant::now());
-        let waits = |state: &mut State| state.position < position && !state.ended;
+        let waits = |state: &mut State| {
+            let waits = state.position < position && !state.ended;
+            if waits {
+                state.awaited = Some(state.awaited.map_or(position, |other| other.min(position)));
+            }
+            waits
+        };
         let waited = self.moved.wait_timeout_while(state, left, waits);
         waited.unwrap_or_else(PoisonError::into_inner).0.position
     }
@@ -75,12 +83,39 @@ impl Head {
             return;
         }
         state.position = to;
-        self.moved.notify_all();
+        // Those who still wait then say so again.
+        if state.awaited.take_if(|awaited| *awaited <= to).is_some() {
+            self.moved.notify_all();
+        }
         self.watched.send_replace(to);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic of another thread cannot have left it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_is_woken_at_their_own_position() {
+        let head = Head::at(2);
+        let soon = Instant::now() + Duration::from_secs(10);
+        std::thread::scope(|scope| {
+            let waiting = [3, 4, 4, 6].map(|position| {
+                let head = &head;
+                (position, scope.spawn(move || head.wait(position, soon)))
+            });
+            for to in 3..=6 {
+                head.advance(to);
+            }
+            for (position, waiting) in waiting {
+                assert!(waiting.join().unwrap() >= position);
+            }
+        });
+        assert_eq!(head.wait(7, Instant::now()), 6, "it has not got there");
     }
 }

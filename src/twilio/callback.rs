@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::direction::evidence;
@@ -131,6 +132,11 @@ pub enum StatusWord {
 }
 
 impl StatusWord {
+    /// Every one of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Status::ALL.into_iter().map(StatusWord::Known).chain([Self::Unrecognised, Self::None])
+    }
+
     /// Twilio's word, `unrecognised` or `none`.
     pub fn name(self) -> &'static str {
         match self {
@@ -169,7 +175,7 @@ impl<'a> ParsedBody<'a> {
 
     /// The account that the body names, whose keys may verify it.
     pub fn claimed_account(&self) -> ClaimedAccount {
-        let values: Vec<Cow<'_, str>> = match &self.content {
+        let values: SmallVec<[Cow<'_, str>; 2]> = match &self.content {
             Content::Form(form) => form.values("AccountSid").map(String::from_utf8_lossy).collect(),
             Content::Json(object) => {
                 let data = object.cloud_event().unwrap_or_default();

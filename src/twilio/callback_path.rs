@@ -37,6 +37,7 @@ impl CallbackPath {
     /// True if a request's path matches, ignoring differences in percent-encoding.
     pub fn matches(&self, requested: &str) -> bool {
         match self.prefix() {
+            None if requested == self.0 => true,
             None => percent_decode_str(requested).eq(percent_decode_str(&self.0)),
             Some(prefix) => {
                 let mut requested = percent_decode_str(requested);

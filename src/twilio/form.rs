@@ -30,7 +30,9 @@ pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 impl<'a> Form<'a> {
     /// Parses a body. Every body is valid: an invalid escape is taken literally.
     pub fn parse(body: &'a [u8]) -> Self {
-        Self(pieces(body).map(|(name, value)| (decode(name), decode(value))).collect())
+        let mut pairs = Vec::with_capacity(memchr_iter(b'&', body).count() + 1);
+        pairs.extend(pieces(body).map(|(name, value)| (decode(name), decode(value))));
+        Self(pairs)
     }
 
     /// Every value of this name, in the order of the body.

@@ -44,7 +44,7 @@ pub fn serve(
     alive: &Workers,
 ) -> io::Result<Server> {
     let state = web::Data::new(state);
-    let (drain, alive) = (web::Data::new(drain), alive.clone());
+    let alive = alive.clone();
     let server = HttpServer::new(move || {
         alive.join();
         App::new()
@@ -55,7 +55,7 @@ pub fn serve(
             .wrap(from_fn(drain::count))
             .wrap(from_fn(compression::compress))
             .app_data(state.clone())
-            .app_data(drain.clone())
+            .app_data(web::Data::new(drain.of_worker()))
             .app_data(web::PathConfig::default().error_handler(error::unreadable_path))
             .configure(routes::admin)
             .default_service(web::to(error::no_such_path))

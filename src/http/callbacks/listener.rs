@@ -25,7 +25,7 @@ use super::rejection::{OriginalTarget, reject};
 use super::request_heads::{HeadError, HeadReader, RequestHead};
 use super::routes;
 use super::state::CallbackState;
-use crate::http::drain::{self, Drain};
+use crate::http::drain::{Drain, WorkerDrain};
 use crate::http::error::Problem;
 use crate::http::workers::Workers;
 use crate::http::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
@@ -44,7 +44,7 @@ pub fn serve(
     alive: &Workers,
     workers: usize,
 ) -> io::Result<Server> {
-    let (drain, alive) = (web::Data::new(drain), alive.clone());
+    let alive = alive.clone();
     let address = listener.local_addr()?;
     let builder = Server::build()
         .workers(workers)
@@ -55,13 +55,11 @@ pub fn serve(
     let builder = builder.listen("callbacks", listener, move || {
         alive.join();
         let (state, ending) = (state.clone(), ending.clone());
-        let routes_state = state.clone();
         let app = App::new()
-            .wrap(from_fn(check_head))
-            .wrap(from_fn(drain::count))
+            .wrap(from_fn(count_and_check))
             .app_data(state.clone())
-            .app_data(drain.clone())
-            .configure(move |app| routes::callbacks(app, &routes_state));
+            .app_data(web::Data::new(drain.of_worker()))
+            .configure(routes::callbacks);
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -101,6 +99,15 @@ impl InspectedConnection {
     fn new(stream: TcpStream, state: web::Data<CallbackState>) -> Self {
         Self { stream, heads: HeadReader::default(), pending: PendingHeads::default(), state }
     }
+}
+
+/// Counts a request until it is answered. One layer does both, because each takes an allocation.
+async fn count_and_check(
+    drain: web::Data<WorkerDrain>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    drain.count(check_head(request, next)).await
 }
 
 /// Rejects a request whose head is malformed, even though the library could read it.

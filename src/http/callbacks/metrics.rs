@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
+};
 
 use super::minute_counters::MinuteCounters;
-use crate::domain::Status;
 use crate::http::error::Problem;
 use crate::quarantine::rejection::Rejection;
 use crate::store::writer::AppendError;
@@ -39,6 +40,8 @@ impl Outcome {
 #[derive(Clone)]
 pub struct CallbackMetrics {
     callbacks: IntCounterVec,
+    /// Those of stored callbacks, so that no labels have to be searched for.
+    stored: Arc<[(StatusWord, IntCounter)]>,
     refusals: IntCounterVec,
     append_seconds: Histogram,
     not_split: IntCounterVec,
@@ -56,12 +59,17 @@ impl Default for CallbackMetrics {
             "delivery_ledger_append_seconds",
             "Time until a callback was on disk, in seconds.",
         );
+        let callbacks = counter(
+            "callbacks",
+            "Callbacks by outcome and by the status that they report.",
+            &["outcome", "status"],
+        );
+        let stored = |word: StatusWord| {
+            (word, callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]))
+        };
         let metrics = Self {
-            callbacks: counter(
-                "callbacks",
-                "Callbacks by outcome and by the status that they report.",
-                &["outcome", "status"],
-            ),
+            stored: StatusWord::all().map(stored).collect(),
+            callbacks,
             refusals: counter(
                 "refusals",
                 "Callbacks that were not stored, by reason.",
@@ -83,9 +91,7 @@ impl Default for CallbackMetrics {
 impl CallbackMetrics {
     /// Initialises every counter that alerts use to 0, because `rate()` ignores the first value of a series.
     fn initialise(&self) {
-        let known = Status::ALL.map(StatusWord::Known).into_iter();
-        for word in known.chain([StatusWord::Unrecognised, StatusWord::None]) {
-            self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]);
+        for word in StatusWord::all() {
             self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
@@ -101,7 +107,8 @@ impl CallbackMetrics {
 
     /// Counts a callback that is on disk.
     pub fn stored(&self, word: StatusWord, waited: Duration) {
-        self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
+        let counter = self.stored.iter().find(|(other, _)| *other == word);
+        counter.inspect(|(_, counter)| counter.inc());
         self.append_seconds.observe(waited.as_secs_f64());
         self.recent.accepted();
     }

@@ -45,7 +45,9 @@ impl MinuteCounters {
     /// at the same time may be lost.
     fn place(&self, minute: i64) -> &Place {
         let place = &self.places[minute.rem_euclid(MINUTES as i64) as usize];
-        if place.minute.swap(minute, Ordering::Relaxed) != minute {
+        if place.minute.load(Ordering::Relaxed) != minute
+            && place.minute.swap(minute, Ordering::Relaxed) != minute
+        {
             place.accepted.store(0, Ordering::Relaxed);
             place.rejected.store(0, Ordering::Relaxed);
         }

@@ -24,7 +24,6 @@ use crate::twilio::signature::SIGNATURE_HEADER;
 pub struct OriginalTarget(pub String);
 
 /// A request and the time at which its head was read.
-#[derive(Clone)]
 pub struct ReceivedRequest {
     pub http: HttpRequest,
     pub at: Timestamp,
@@ -116,7 +115,7 @@ pub async fn read_body(
 ) -> Result<Body, Rejected> {
     let limit = bytes_max(kind);
     let read_max = if request.is_signed() { JSON_BYTES_MAX } else { limit };
-    let connection = RecordBroken { request: Some(request.clone()), state: state.clone() };
+    let connection = RecordBroken { request: Some(request), state };
     let (headers, time) = (request.http.headers(), time_max(kind));
     let outcome = body::read_within(time, headers, payload, read_max, &state.bodies).await;
     connection.disarm();
@@ -131,22 +130,22 @@ pub async fn read_body(
 
 /// Records a request whose connection breaks before its body has arrived: the future that awaits the
 /// body is dropped then.
-struct RecordBroken {
-    request: Option<ReceivedRequest>,
-    state: web::Data<CallbackState>,
+struct RecordBroken<'r> {
+    request: Option<&'r ReceivedRequest>,
+    state: &'r CallbackState,
 }
 
-impl RecordBroken {
+impl RecordBroken<'_> {
     fn disarm(mut self) {
         self.request = None;
     }
 }
 
-impl Drop for RecordBroken {
+impl Drop for RecordBroken<'_> {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             let accounts = self.state.accounts.load_full();
-            record(&request, None, &Problem::BodyBroken, accounts, &self.state);
+            record(request, None, &Problem::BodyBroken, accounts, self.state);
         }
     }
 }

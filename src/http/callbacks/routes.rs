@@ -1,7 +1,8 @@
 //! The routes of the callback listener.
 
+use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, guard};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::receive::receive;
 use super::rejection::{ReceivedRequest, reject};
@@ -9,10 +10,9 @@ use super::state::CallbackState;
 use crate::http::admin::health;
 use crate::http::error::{Problem, no_such_path};
 
-/// Adds the routes, which a reverse proxy may expose. A guard matches the callback paths, because the
-/// router would decode the percent-escapes of the request but not those of the setting.
-pub fn callbacks(app: &mut ServiceConfig, state: &Data<CallbackState>) {
-    // First, so that no prefix hides it.
+/// Adds the routes, which a reverse proxy may expose. The callback paths are not resources of the router, which
+/// would decode the percent-escapes of the request but not those of the setting, and take longer.
+pub fn callbacks(app: &mut ServiceConfig) {
     app.service(
         web::resource("/healthz")
             .route(web::get().to(health::healthz))
@@ -21,18 +21,23 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<CallbackState>) {
                 wrong_method(request, payload, "GET, HEAD")
             })),
     );
-    for path in state.callback_paths.iter() {
-        let path = path.clone();
-        app.service(
-            web::resource("/{any:.*}")
-                .guard(guard::fn_guard(move |request| path.matches(request.head().uri.path())))
-                .route(web::post().to(receive))
-                .default_service(web::to(|request, payload| {
-                    wrong_method(request, payload, "POST")
-                })),
-        );
+    app.default_service(web::to(by_path));
+}
+
+/// Receives a callback, if path and method are those of one.
+async fn by_path(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<CallbackState>,
+) -> Result<HttpResponse, Problem> {
+    let path = request.uri().path();
+    if !state.callback_paths.iter().any(|callback| callback.matches(path)) {
+        return wrong_path(request, payload).await;
     }
-    app.default_service(web::to(wrong_path));
+    match *request.method() {
+        Method::POST => receive(request, payload, state).await,
+        _ => wrong_method(request, payload, "POST").await,
+    }
 }
 
 /// Rejects another method. A signed request with it may have been meant as a callback.

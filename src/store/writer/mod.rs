@@ -224,6 +224,8 @@ impl Thread {
         while self.state.health.reason().is_none() {
             match self.waiting.recv_timeout(IDLE) {
                 Ok(first) => {
+                    // Whoever is just about to add to the queue does so first.
+                    std::thread::yield_now();
                     self.write_batch(first);
                     wal_is_checkpointed = false;
                 }

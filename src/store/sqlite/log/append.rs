@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
@@ -37,7 +38,7 @@ pub struct Last {
 /// The envelopes in the log that further events can share.
 #[derive(Default)]
 pub(super) struct Envelopes {
-    ids: HashMap<Envelope<'static>, i64>,
+    ids: HashMap<Envelope<'static>, i64, RandomState>,
     last_id: i64,
 }
 
@@ -140,11 +141,9 @@ impl Appender {
             // appends an event.
             self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
         }
-        for ((event, erased), position) in events.iter().zip(head + 1..) {
-            let row = NewRow::new(event, *erased, path_prefixes);
-            insert_event(&transaction, &mut self.envelopes, row, position)
-                .map_err(engine("append to the log"))?;
-        }
+        let rows = events.iter().map(|(event, erased)| NewRow::new(event, *erased, path_prefixes));
+        insert_events(&transaction, &mut self.envelopes, rows.zip(head + 1..))
+            .map_err(engine("append to the log"))?;
         let last = head + events.len() as Position;
         afterwards(&transaction, &mut self.envelopes, last).map_err(engine("append to the log"))?;
         watch.examine()?;
@@ -296,21 +295,22 @@ impl Envelopes {
     }
 }
 
-fn insert_event(
+/// Inserts events at their positions.
+fn insert_events<'e>(
     transaction: &Transaction<'_>,
     envelopes: &mut Envelopes,
-    NewRow { event, salt, envelope, variables }: NewRow<'_>,
-    position: Position,
+    rows: impl Iterator<Item = (NewRow<'e>, Position)>,
 ) -> rusqlite::Result<()> {
-    // The schema recognises an erasure by its envelope, so it always has one: they share it.
-    let must_share = event.source == Source::Erasure;
-    let (envelope_id, variables) = envelopes.place(transaction, envelope, variables, must_share)?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO events(position, event_id, received_at, salt, envelope, variables, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO events(position, event_id, received_at, salt, envelope, variables, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (NewRow { event, salt, envelope, variables }, position) in rows {
+        // The schema recognises an erasure by its envelope, so it always has one: they share it.
+        let must_share = event.source == Source::Erasure;
+        let (envelope_id, variables) =
+            envelopes.place(transaction, envelope, variables, must_share)?;
+        insert.execute(params![
             position,
             event.event_id.as_bytes(),
             event.received_at.micros(),
@@ -319,6 +319,7 @@ fn insert_event(
             variables,
             event.body,
         ])?;
+    }
     Ok(())
 }
 
