@@ -130,7 +130,7 @@ fn accounts() -> Accounts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn values_are_decoded_as_in_the_url_standard(value in "[%+aA4F0 é]{0,12}") {

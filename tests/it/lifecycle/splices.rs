@@ -196,7 +196,7 @@ fn check_nothing_replaced(genuine: &NewEvent, other: &NewEvent) -> Result<(), Te
 
 proptest! {
     #![proptest_config(Config {
-        cases: 3000,
+        cases: 1200,
         max_global_rejects: 200_000,
         failure_persistence: None,
         ..Config::default()

@@ -19,7 +19,7 @@ use readings::reveals;
 use spelled::{ESCAPES, PLACES, number};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn masked_events_and_messages_reveal_no_number(
