@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::batch::prepare::BATCH_EVENTS_MAX;
 use super::erased::{ErasedMessage, erased_by, find_erased};
 use super::fold::{Folded, fold};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
@@ -11,8 +12,8 @@ use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
 /// Maximum length of the tail for interactive queries: two batches of a projection under full load, which take
-/// some 20 ms to read.
-pub const TAIL_EVENTS_MAX: u64 = 16_384;
+/// some 40 ms to read.
+pub const TAIL_EVENTS_MAX: u64 = 2 * BATCH_EVENTS_MAX;
 
 /// The point up to which a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

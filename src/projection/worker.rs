@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::batch::prepare::BATCH_EVENTS_MAX;
 use super::catch_up::catch_up_by_batches;
 use super::compatibility::{ViewsState, reset_if_incompatible};
 use super::metrics::ProjectionMetrics;
@@ -25,11 +26,14 @@ pub const BATCH_WAIT: Duration = Duration::from_millis(100);
 pub const BATCH_WAIT_SHARED: Duration = Duration::from_millis(50);
 
 /// A batch of this size does not wait for more: each page is then written once for many events.
-pub const BATCH_EVENTS: u64 = 8192;
+pub const BATCH_EVENTS: u64 = BATCH_EVENTS_MAX;
 
-/// A batch that has this many events after the wait waits as long again: under such a load, fewer and larger
-/// batches leave more processor time for callbacks.
+/// A batch that has this many events after the wait goes on waiting, [`BUSY_WAITS`] times as long: under such a load,
+/// fewer and larger batches leave more processor time for callbacks.
 pub const BATCH_EVENTS_BUSY: u64 = 1024;
+
+/// See [`BATCH_EVENTS_BUSY`].
+pub const BUSY_WAITS: u32 = 3;
 
 /// How often waiting callers check whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -287,12 +291,13 @@ impl Projection<'_> {
     /// Waits until a batch is full, or its first event has waited long enough.
     fn wait_for_batch(&self, position: Position) -> Position {
         let wait = if self.lead.is_shared() { BATCH_WAIT_SHARED } else { BATCH_WAIT };
-        let head = self.wait_until(position + BATCH_EVENTS, Instant::now() + wait);
-        match head - position {
-            // So many arrive that a longer wait pays: their messages' next events are in the same batch.
-            BATCH_EVENTS_BUSY.. => self.wait_until(position + BATCH_EVENTS, Instant::now() + wait),
-            _ => head,
+        let full = position + BATCH_EVENTS;
+        let mut head = self.wait_until(full, Instant::now() + wait);
+        if head >= position + BATCH_EVENTS_BUSY {
+            head = self.wait_until(full, Instant::now() + wait * BUSY_WAITS);
         }
+        // The few that came meanwhile are in the next batch; many have to be caught up with.
+        if head < full + BATCH_EVENTS { head.min(full) } else { head }
     }
 
     /// Waits until the head is at a position; at most until a deadline, or until a stop is requested.

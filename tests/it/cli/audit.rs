@@ -1,6 +1,7 @@
 //! The `audit` command.
 
 use delivery_ledger::domain::Source;
+use delivery_ledger::projection::message_query::TAIL_EVENTS_MAX;
 use serde_json::{Value, json};
 
 use super::{eventful, json_of, run, stderr, stdout};
@@ -205,13 +206,13 @@ fn audit_includes_events_that_are_not_projected() {
 #[test]
 fn audit_catches_up_first_if_the_views_are_far_behind() {
     let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
-    let tail = (0..10_050).map(|number| event(format!("n={number}")));
+    let tail = (0..TAIL_EVENTS_MAX + 1).map(|number| event(format!("n={number}")));
     ledger.append(&tail.chain([event(delivered(&sid(1)))]).collect::<Vec<_>>());
 
     let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
 
     assert_eq!(message["status"], "delivered");
-    assert_eq!(ledger.open().views().checkpoint().unwrap().position, 10_052);
+    assert_eq!(ledger.open().views().checkpoint().unwrap().position, TAIL_EVENTS_MAX + 3);
 }
 
 #[test]
