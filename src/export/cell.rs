@@ -57,7 +57,7 @@ impl<'r> Cell<'r> {
     /// The time in this cell, also if it is in the form of a text; `None` if it is none that a calendar has.
     pub fn as_time(&self) -> Option<Timestamp> {
         match self {
-            Cell::Time(time) => time.rfc3339().map(|_| *time),
+            Cell::Time(time) => Some(*time).filter(|time| time.has_rfc3339()),
             Cell::Text(text) => Timestamp::parse(text),
             _ => None,
         }
@@ -75,7 +75,7 @@ impl<'r> Cell<'r> {
             Cell::Time(time) => push_time(out, *time),
             Cell::Amount(amount) => push_amount(out, *amount),
             Cell::Codes(codes) => {
-                push_each(out, b" ", distinct(codes), |out, code| push_number(out, code));
+                push_each(out, b" ", distinct(codes), push_number);
             }
             Cell::Labels(kinds) => push_each(out, b" ", kinds.labels(), |out, label: Label| {
                 out.extend_from_slice(label.name().as_bytes());
@@ -102,7 +102,7 @@ impl<'r> Cell<'r> {
             }
             Cell::Codes(codes) => {
                 out.push(b'[');
-                push_each(out, b",", distinct(codes), |out, code| push_number(out, code));
+                push_each(out, b",", distinct(codes), push_number);
                 out.push(b']');
             }
             Cell::Labels(kinds) => {

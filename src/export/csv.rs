@@ -67,7 +67,7 @@ impl Encoder for Csv {
 fn needs_care(cell: &Cell<'_>) -> bool {
     match cell {
         Cell::Text(_) | Cell::Tags(_) => true,
-        Cell::Time(time) => time.rfc3339().is_none(),
+        Cell::Time(time) => !time.has_rfc3339(),
         _ => false,
     }
 }

@@ -125,10 +125,10 @@ impl Buffer {
             (Buffer::Tags(tags), cell) => tags.push(cell),
             (Buffer::Times(buffers), cell) => {
                 let times = if let Cell::Times(times) = cell { *times } else { None };
-                buffers.iter_mut().for_each(|buffer| buffer.present.push(0));
-                for (status, at) in each_time(times) {
-                    buffers[status as usize].present.pop();
-                    buffers[status as usize].push(&Cell::Time(at));
+                let mut times = each_time(times).peekable();
+                for (buffer, status) in buffers.iter_mut().zip(Status::ALL) {
+                    let at = times.next_if(|(of, _)| *of == status).map(|(_, at)| at);
+                    buffer.push(&Cell::time(at));
                 }
                 0
             }
