@@ -17,7 +17,7 @@ use crate::domain::account_names::AccountNames;
 use crate::domain::event::filter::EventFilter;
 use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Position, RecordedEvent};
-use crate::export::{Content, ExportRow, FileFormat};
+use crate::export::{Content, ExportRow, write_csv};
 use crate::projection::effects::Effects;
 use crate::store::{self, Access, EventPages, Store};
 use crate::telemetry::eprint_line;
@@ -93,11 +93,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             out.write_all(b"\n")?;
         }
         ListFormat::Csv => {
-            let mut rows = FileFormat::Csv.begin(Content::Events, &[], &mut out)?;
-            for (event, _) in events {
-                rows.row(&ExportRow::Event(Box::new(shown(event))))?;
-            }
-            rows.finish()?;
+            let rows: Vec<_> = events.into_iter().map(|(event, _)| shown(event)).collect();
+            write_csv(Content::Events, rows.iter().map(ExportRow::Event), &mut out)?;
         }
     }
     out.flush()?;

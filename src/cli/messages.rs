@@ -15,13 +15,13 @@ use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::time::zone::Zone;
 use crate::domain::{Position, Timestamp};
-use crate::export::{Content, ExportRow, FileFormat};
+use crate::export::{Content, ExportRow, write_csv};
 use crate::projection::erased;
 use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
-use crate::wire;
 use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, ListHash, MessagePage};
+use crate::wire::{self, MessageRow};
 
 /// The arguments of `messages`.
 #[derive(Debug, clap::Args)]
@@ -112,11 +112,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             out.write_all(b"\n")?;
         }
         ListFormat::Csv => {
-            let mut rows = FileFormat::Csv.begin(Content::Messages, &[], &mut out)?;
-            for message in messages {
-                rows.row(&ExportRow::Message(Box::new(message)))?;
-            }
-            rows.finish()?;
+            let all: Vec<_> = listed.messages.iter().map(Message::whole).collect();
+            let row = |message| MessageRow::new(message, listed.as_of_position, &error_codes);
+            let rows: Vec<_> = all.iter().map(row).collect();
+            write_csv(Content::Messages, rows.iter().map(ExportRow::Message), &mut out)?;
         }
     }
     out.flush()?;

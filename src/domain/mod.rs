@@ -2,6 +2,8 @@
 //! clock, SQL or HTTP.
 
 pub mod account_names;
+#[cfg(test)]
+pub mod any_lifecycle;
 pub mod carrier;
 pub mod channel;
 pub mod country;

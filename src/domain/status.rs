@@ -1,5 +1,7 @@
 //! Twilio's MessageStatus, in order of precedence.
 
+use super::channel::has_read_receipts;
+
 /// A status of an outbound message.
 ///
 /// The variants are in order of precedence under [`Rule::FailureTerminal`]: progress from `scheduled`
@@ -90,5 +92,11 @@ impl Status {
     /// True if the outcome is known: `delivered`, `read` and the failures.
     pub fn is_settled(self) -> bool {
         self.is_failure() || self == Status::Delivered || self == Status::Read
+    }
+
+    /// True if a message on this channel gets no further status: a failure, `read`, or `delivered` on a
+    /// channel without read receipts.
+    pub fn is_terminal_on(self, channel: &str) -> bool {
+        self.is_settled() && !(self == Status::Delivered && has_read_receipts(channel))
     }
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
+use super::ExportRow;
+use super::cell::Cell;
 use crate::domain::Status;
 use crate::wire::parameters::TAG_PREFIX;
+use crate::wire::{MessageRow, ShownEvent};
 
 /// What a column holds, in both flat formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,97 +33,41 @@ pub enum ColumnKind {
 pub struct Column {
     pub name: &'static str,
     pub kind: ColumnKind,
+    value: Value,
 }
 
-/// Of messages, in the order in which `audit` shows their fields.
-pub const MESSAGES: &[Column] = &[
-    column("message_sid", ColumnKind::Text),
-    column("status", ColumnKind::Text),
-    column("terminal", ColumnKind::Boolean),
-    column("settled", ColumnKind::Boolean),
-    column("conflict", ColumnKind::Boolean),
-    column("rule", ColumnKind::Text),
-    column("account_sid", ColumnKind::Text),
-    column("messaging_service_sid", ColumnKind::Text),
-    column("from", ColumnKind::Text),
-    column("to", ColumnKind::Text),
-    column("channel", ColumnKind::Text),
-    column("error_code", ColumnKind::Integer),
-    column("error_title", ColumnKind::Text),
-    column("error_codes", ColumnKind::List),
-    column("raw_dlr_done_date", ColumnKind::Text),
-    column("first_received_at", ColumnKind::Time),
-    column("last_received_at", ColumnKind::Time),
-    column("status_times", ColumnKind::Times("_at")),
-    column("events", ColumnKind::Integer),
-    column("duplicates", ColumnKind::Integer),
-    column("late", ColumnKind::Integer),
-    column("unrecognised", ColumnKind::Integer),
-    column("as_of_position", ColumnKind::Integer),
-    column("labels", ColumnKind::List),
-    column("tags", ColumnKind::Tags),
-    column("tags_dropped", ColumnKind::Boolean),
-    column("country", ColumnKind::Text),
-    column("time_to_sent_ms", ColumnKind::Integer),
-    column("sent_to_delivered_ms", ColumnKind::Integer),
-    column("occurred_times", ColumnKind::Times("_occurred_at")),
-    column("occurred_at", ColumnKind::Time),
-    column("segments", ColumnKind::Integer),
-    column("price", ColumnKind::Decimal),
-    column("currency", ColumnKind::Text),
-    column("mcc", ColumnKind::Text),
-    column("mnc", ColumnKind::Text),
-    column("carrier", ColumnKind::Text),
-    column("clicks", ColumnKind::Integer),
-    column("first_clicked_at", ColumnKind::Time),
-    column("previews", ColumnKind::Integer),
-    column("feedback", ColumnKind::Text),
-];
-
-/// Of events. As in the JSON, `body` or `body_base64` is empty; `message`, `content` and `erased_by` are
-/// empty unless the event is erased. The last six are what the event reports of its message.
-pub const EVENTS: &[Column] = &[
-    column("position", ColumnKind::Integer),
-    column("event_id", ColumnKind::Text),
-    column("received_at", ColumnKind::Time),
-    column("source", ColumnKind::Text),
-    column("method", ColumnKind::Text),
-    column("url", ColumnKind::Text),
-    column("headers", ColumnKind::Json),
-    column("body", ColumnKind::Text),
-    column("body_base64", ColumnKind::Text),
-    column("account_sid", ColumnKind::Text),
-    column("message_sid", ColumnKind::Text),
-    column("verified_by", ColumnKind::Text),
-    column("notes", ColumnKind::Json),
-    column("salt", ColumnKind::Text),
-    column("message", ColumnKind::Text),
-    column("content", ColumnKind::Text),
-    column("erased_by", ColumnKind::Integer),
-    column("status", ColumnKind::Text),
-    column("error_code", ColumnKind::Integer),
-    column("from", ColumnKind::Text),
-    column("to", ColumnKind::Text),
-    column("tags", ColumnKind::Tags),
-    column("occurred_at", ColumnKind::Time),
-];
-
-const fn column(name: &'static str, kind: ColumnKind) -> Column {
-    Column { name, kind }
+/// How the column's value is found in a row.
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    OfMessage(OfMessage),
+    OfEvent(OfEvent),
 }
+
+/// The value of a column in a message.
+pub type OfMessage = for<'r> fn(&'r MessageRow<'r>) -> Cell<'r>;
+
+/// The value of a column in an event.
+pub type OfEvent = for<'r> fn(&'r ShownEvent) -> Cell<'r>;
 
 impl Column {
-    /// The column's value in a row as text; `None` if it is null or missing.
-    pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
-        let value = row.get(self.name).filter(|value| !value.is_null())?;
-        Some(match (self.kind, value) {
-            (ColumnKind::Json | ColumnKind::Tags, value) => Cow::Owned(value.to_string()),
-            (_, Value::Array(members)) => joined(members.iter().map(plain)),
-            (_, Value::Object(pairs)) => {
-                joined(pairs.iter().map(|(name, value)| format!("{name}={}", plain(value)).into()))
-            }
-            (_, value) => plain(value),
-        })
+    /// A column of messages.
+    pub const fn of_message(name: &'static str, kind: ColumnKind, value: OfMessage) -> Self {
+        Self { name, kind, value: Value::OfMessage(value) }
+    }
+
+    /// A column of events.
+    pub const fn of_event(name: &'static str, kind: ColumnKind, value: OfEvent) -> Self {
+        Self { name, kind, value: Value::OfEvent(value) }
+    }
+
+    /// The column's value in a row.
+    pub fn cell<'r>(&self, row: &ExportRow<'r>) -> Cell<'r> {
+        match (self.value, row) {
+            (Value::OfMessage(value), ExportRow::Message(message)) => value(message),
+            (Value::OfEvent(value), ExportRow::Event(event)) => value(event),
+            // Columns and rows are of the same content.
+            _ => Cell::Empty,
+        }
     }
 }
 
@@ -131,8 +76,8 @@ pub enum FlatColumn {
     Field(Column),
     /// When a status was first reported.
     StatusTime(Status),
-    /// The values of the tag with this name.
-    Tag(String),
+    /// The values of the tag with this name, in the column of tags.
+    Tag(String, Column),
 }
 
 impl FlatColumn {
@@ -141,11 +86,15 @@ impl FlatColumn {
     pub fn all(columns: &[Column], tags: &[String]) -> Vec<Self> {
         let has_times = columns.iter().any(|column| matches!(column.kind, ColumnKind::Times(_)));
         let times = Status::ALL.into_iter().filter(|_| has_times);
+        let of_tags = columns.iter().find(|column| column.kind == ColumnKind::Tags);
+        let tags = of_tags
+            .into_iter()
+            .flat_map(|column| tags.iter().map(move |name| FlatColumn::Tag(name.clone(), *column)));
         columns
             .iter()
             .map(|column| FlatColumn::Field(*column))
             .chain(times.map(FlatColumn::StatusTime))
-            .chain(tags.iter().cloned().map(FlatColumn::Tag))
+            .chain(tags)
             .collect()
     }
 
@@ -154,7 +103,7 @@ impl FlatColumn {
         match self {
             FlatColumn::Field(column) => column.name.to_owned(),
             FlatColumn::StatusTime(status) => format!("{}_at", status.name()),
-            FlatColumn::Tag(name) => format!("{TAG_PREFIX}{name}"),
+            FlatColumn::Tag(name, _) => format!("{TAG_PREFIX}{name}"),
         }
     }
 
@@ -164,33 +113,31 @@ impl FlatColumn {
         match self {
             FlatColumn::Field(column) => column.kind,
             FlatColumn::StatusTime(_) => ColumnKind::Time,
-            FlatColumn::Tag(_) => ColumnKind::Text,
+            FlatColumn::Tag(..) => ColumnKind::Text,
         }
     }
 
-    /// The column's value in a row as text; `None` if it is null or missing. Several values of a tag are
-    /// joined by blanks.
-    pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
+    /// The column's value in a row. Several values of a tag are joined by blanks.
+    pub fn cell<'r>(&self, row: &ExportRow<'r>) -> Cell<'r> {
         match self {
-            FlatColumn::Field(column) => column.text(row),
-            FlatColumn::StatusTime(status) => {
-                row.get("status_times")?.get(status.name())?.as_str().map(Cow::Borrowed)
-            }
-            FlatColumn::Tag(name) => {
-                let values = row.get("tags")?.get(name)?.as_array()?;
-                Some(joined(values.iter().map(plain)))
-            }
+            FlatColumn::Field(column) => column.cell(row),
+            FlatColumn::StatusTime(status) => match row {
+                ExportRow::Message(row) => {
+                    Cell::time(row.message.state.status_times.first(*status))
+                }
+                ExportRow::Event(_) => Cell::Empty,
+            },
+            FlatColumn::Tag(name, column) => match column.cell(row) {
+                Cell::Tags(pairs) => {
+                    let of_name = pairs.iter().filter(|(other, _)| other == name);
+                    let values: Vec<_> = of_name.map(|(_, value)| *value).collect();
+                    match values.is_empty() {
+                        true => Cell::Empty,
+                        false => Cell::Text(Cow::Owned(values.join(" "))),
+                    }
+                }
+                _ => Cell::Empty,
+            },
         }
-    }
-}
-
-fn joined<'v>(parts: impl Iterator<Item = Cow<'v, str>>) -> Cow<'v, str> {
-    Cow::Owned(parts.collect::<Vec<_>>().join(" "))
-}
-
-fn plain(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        other => Cow::Owned(other.to_string()),
     }
 }

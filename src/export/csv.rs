@@ -1,41 +1,73 @@
-//! CSV writer (RFC 4180): a header, then one line per row.
+//! Encoder of CSV (RFC 4180): a header, then one line per row.
 
+use super::cell::Cell;
 use super::columns::FlatColumn;
-use super::{ExportError, RowWriter, Sink};
-use crate::export::ExportRow;
-use crate::wire::csv::{escape_formula, write_error};
+use super::{Encoder, ExportError, ExportRow, Sink};
+use crate::wire::csv::end_cell;
 
-/// Writes rows as CSV.
-pub struct Csv<'w> {
+/// Encodes rows as lines of CSV.
+pub struct Csv {
     columns: Vec<FlatColumn>,
-    writer: csv::Writer<Sink<'w>>,
 }
 
-impl<'w> Csv<'w> {
-    /// Begins with the columns' names.
-    pub fn begin(columns: Vec<FlatColumn>, out: Sink<'w>) -> Result<Self, ExportError> {
-        let mut writer =
-            csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        writer.write_record(columns.iter().map(FlatColumn::name)).map_err(failed)?;
-        Ok(Self { columns, writer })
+impl Csv {
+    /// With these columns.
+    pub fn new(columns: Vec<FlatColumn>) -> Self {
+        Self { columns }
     }
-}
 
-impl RowWriter for Csv<'_> {
-    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
-        let row = row.as_object()?;
-        for column in &self.columns {
-            let cell = column.text(&row).map(escape_formula).unwrap_or_default();
-            self.writer.write_field(cell.as_bytes()).map_err(failed)?;
+    /// The line with the columns' names.
+    pub fn header(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            line.extend((place > 0).then_some(b','));
+            let start = line.len();
+            line.extend_from_slice(column.name().as_bytes());
+            end_cell(&mut line, start);
         }
-        self.writer.write_record(None::<&[u8]>).map_err(failed)
+        line.extend_from_slice(b"\r\n");
+        line
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
-        Ok(self.writer.flush()?)
+    /// Writes these rows, after the header.
+    pub fn write<'r>(
+        &self,
+        rows: impl IntoIterator<Item = ExportRow<'r>>,
+        out: Sink<'_>,
+    ) -> Result<(), ExportError> {
+        let mut lines = self.header();
+        for row in rows {
+            self.row(&row, &mut lines);
+            out.write_all(&lines)?;
+            lines.clear();
+        }
+        Ok(out.write_all(&lines)?)
     }
 }
 
-fn failed(error: csv::Error) -> ExportError {
-    ExportError::Write(write_error(error))
+impl Encoder for Csv {
+    type Part = Vec<u8>;
+
+    fn row(&self, row: &ExportRow<'_>, part: &mut Vec<u8>) {
+        for (place, column) in self.columns.iter().enumerate() {
+            if place > 0 {
+                part.push(b',');
+            }
+            let (cell, start) = (column.cell(row), part.len());
+            cell.push_text(part);
+            if needs_care(&cell) {
+                end_cell(part, start);
+            }
+        }
+        part.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Whether the cell could be a formula, or have to be quoted.
+fn needs_care(cell: &Cell<'_>) -> bool {
+    match cell {
+        Cell::Text(_) | Cell::Tags(_) => true,
+        Cell::Time(time) => !time.has_rfc3339(),
+        _ => false,
+    }
 }

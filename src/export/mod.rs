@@ -2,16 +2,24 @@
 //!
 //! An export is pinned to a position of the log: repeated for the same position it gives the same
 //! bytes, whatever has arrived since. It reads in short steps, so that it does not delay other
-//! readers.
+//! readers. Messages are read and encoded page by page on several threads, and written in order.
 
+mod cell;
 mod columns;
 mod csv;
+mod event_columns;
+mod in_order;
 pub mod manifest;
+mod message_columns;
+mod messages;
 mod ndjson;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod request;
 mod rows;
+#[cfg(test)]
+mod tests;
+mod text;
 #[cfg(feature = "xlsx")]
 mod xlsx;
 
@@ -19,9 +27,9 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use self::columns::FlatColumn;
+use self::columns::{Column, FlatColumn};
+use self::csv::Csv;
 pub use self::request::{ExportRequest, Selection};
 use crate::domain::Position;
 use crate::projection::message_query::BeyondHead;
@@ -69,19 +77,18 @@ pub struct ExportView {
 }
 
 /// One row of an export.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum ExportRow {
+#[derive(Debug, Clone, Copy)]
+pub enum ExportRow<'a> {
     /// A message with its state at the export's position.
-    Message(Box<wire::Message>),
+    Message(&'a wire::MessageRow<'a>),
     /// An event with the facts that it reports.
-    Event(Box<wire::ShownEvent>),
+    Event(&'a wire::ShownEvent),
 }
 
 /// Is informed of the progress of an export. Nobody needs to be: `()` ignores it.
 pub trait ExportProgress {
-    /// A row is about to be written.
-    fn row(&mut self) {}
+    /// These many rows are about to be written.
+    fn rows(&mut self, _count: u64) {}
 
     /// A page was read: `read` of `all` messages or events, of which some may not match the filter.
     /// Breaks to end the export with [`ExportError::Stopped`].
@@ -92,13 +99,25 @@ pub trait ExportProgress {
 
 impl ExportProgress for () {}
 
-/// What rows are written to.
-pub trait RowWriter {
-    /// Writes the next row.
-    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError>;
+/// Encodes rows. Threads share it, and each has a part of its own.
+trait Encoder: Sync {
+    /// Encoded rows that are not written yet.
+    type Part: Default + Send + 'static;
+
+    /// Adds a row to a part.
+    fn row(&self, row: &ExportRow<'_>, part: &mut Self::Part);
+}
+
+/// Writes what was encoded.
+trait PartWriter {
+    /// Encoded rows.
+    type Part;
+
+    /// Writes the next part, which is empty then.
+    fn write(&mut self, part: &mut Self::Part) -> Result<(), ExportError>;
 
     /// Writes what belongs behind the last row, and everything out.
-    fn finish(self: Box<Self>) -> Result<(), ExportError>;
+    fn finish(self) -> Result<(), ExportError>;
 }
 
 /// Why an export ended early.
@@ -127,6 +146,13 @@ impl Content {
         match self {
             Content::Messages => "messages",
             Content::Events => "events",
+        }
+    }
+
+    fn columns(self) -> &'static [Column] {
+        match self {
+            Content::Messages => message_columns::MESSAGES,
+            Content::Events => event_columns::EVENTS,
         }
     }
 }
@@ -205,40 +231,13 @@ impl FileFormat {
             FileFormat::Xlsx => false,
         }
     }
-
-    /// Begins to write rows of this content, with a column for each of these tags if the format has such
-    /// columns.
-    pub fn begin<'w>(
-        self,
-        content: Content,
-        tag_columns: &[String],
-        out: Sink<'w>,
-    ) -> Result<Box<dyn RowWriter + 'w>, ExportError> {
-        let columns = match content {
-            Content::Messages => columns::MESSAGES,
-            Content::Events => columns::EVENTS,
-        };
-        Ok(match self {
-            FileFormat::Ndjson => Box::new(ndjson::Ndjson(out)),
-            FileFormat::Csv => {
-                Box::new(csv::Csv::begin(FlatColumn::all(columns, tag_columns), out)?)
-            }
-            #[cfg(feature = "parquet")]
-            FileFormat::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
-            #[cfg(feature = "xlsx")]
-            FileFormat::Xlsx => {
-                let columns = FlatColumn::all(columns, tag_columns);
-                Box::new(xlsx::Xlsx::begin(content, columns, out)?)
-            }
-        })
-    }
 }
 
-impl ExportRow {
-    fn as_object(&self) -> Result<Map<String, Value>, ExportError> {
-        match serde_json::to_value(self).map_err(io::Error::from)? {
-            Value::Object(object) => Ok(object),
-            other => Err(io::Error::other(format!("a row that is no object: {other}")).into()),
-        }
-    }
+/// Writes rows that are in memory as CSV, with the columns of an export of this content.
+pub fn write_csv<'r>(
+    content: Content,
+    rows: impl IntoIterator<Item = ExportRow<'r>>,
+    out: Sink<'_>,
+) -> Result<(), ExportError> {
+    Csv::new(FlatColumn::all(content.columns(), &[])).write(rows, out)
 }

@@ -1,8 +1,18 @@
 //! One export: which rows, in which format and as of when. The command, the HTTP interface and jobs write
 //! it in the same way.
 
+use super::columns::FlatColumn;
+use super::csv::Csv;
+use super::messages::Messages;
+use super::ndjson::Ndjson;
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::rows::{self, Output};
-use super::{Content, ExportError, ExportProgress, ExportView, FileFormat, Sink};
+use super::text::Text;
+#[cfg(feature = "xlsx")]
+use super::xlsx;
+use super::{Content, Encoder, ExportError, ExportProgress, ExportView, FileFormat};
+use super::{PartWriter, Sink};
 use crate::domain::ErrorCodes;
 use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
@@ -66,13 +76,54 @@ impl ExportRequest {
         out: Sink<'_>,
         progress: &mut dyn ExportProgress,
     ) -> Result<u64, ExportError> {
-        let writer = self.format.begin(self.selection.content(), &self.tag_columns, out)?;
-        let mut output = Output { writer, progress };
-        let count = match &self.selection {
-            Selection::Messages(filter) => {
-                rows::messages(store, filter, self.view, error_codes, &mut output)?
+        let (content, tags) = (self.selection.content(), &self.tag_columns);
+        let columns = content.columns();
+        let mut from = Source { request: self, store, error_codes, progress };
+        match self.format {
+            FileFormat::Ndjson => from.write(&Ndjson::new(columns), Text(out)),
+            FileFormat::Csv => {
+                let csv = Csv::new(FlatColumn::all(columns, tags));
+                out.write_all(&csv.header())?;
+                from.write(&csv, Text(out))
             }
-            Selection::Events(filter) => rows::events(store, filter, self.view, &mut output)?,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => {
+                let columns = parquet::Columns(columns);
+                from.write(&columns, parquet::Parquet::begin(&columns, out)?)
+            }
+            #[cfg(feature = "xlsx")]
+            FileFormat::Xlsx => {
+                let cells = xlsx::Cells::new(FlatColumn::all(columns, tags));
+                from.write(&cells, xlsx::Xlsx::begin(content, &cells, out)?)
+            }
+        }
+    }
+}
+
+/// What an export is made from, and who is informed of its progress.
+struct Source<'a> {
+    request: &'a ExportRequest,
+    store: &'a dyn Store,
+    error_codes: &'a ErrorCodes,
+    progress: &'a mut dyn ExportProgress,
+}
+
+impl Source<'_> {
+    fn write<E: Encoder>(
+        &mut self,
+        encoder: &E,
+        writer: impl PartWriter<Part = E::Part>,
+    ) -> Result<u64, ExportError> {
+        let Self { request, store, error_codes, .. } = *self;
+        let mut output = Output { writer, progress: self.progress };
+        let count = match &request.selection {
+            Selection::Messages(filter) => {
+                Messages { store, filter, view: request.view, error_codes }
+                    .write(encoder, &mut output)?
+            }
+            Selection::Events(filter) => {
+                rows::events(store, filter, request.view, encoder, &mut output)?
+            }
         };
         output.writer.finish()?;
         Ok(count)

@@ -1,35 +1,31 @@
-//! The rows of an export: messages or events as they were at its position, read in short steps.
+//! The events of an export, read in short steps, and its output.
 
 use std::borrow::Cow;
 
-use super::{ExportError, ExportProgress, ExportRow, ExportView, RowWriter};
+use super::{Encoder, ExportError, ExportProgress, ExportRow, ExportView, PartWriter};
+use crate::domain::Position;
 use crate::domain::event::filter::EventFilter;
-use crate::domain::message::filter::MessageFilter;
-use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{ErrorCodes, Position};
-use crate::projection::erased::leave_out;
+use crate::projection;
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
-use crate::projection::{self, fold::fold};
-use crate::store::{EventPages, Message, Store, StoreError};
-use crate::wire::{self, mask};
-
-/// The number of messages in memory at a time.
-const PAGE_ROWS: usize = 1000;
+use crate::store::{EventPages, Store};
+use crate::wire;
 
 /// The output of an export: the writer of its rows, and the receiver of its progress.
-pub struct Output<'w> {
-    pub writer: Box<dyn RowWriter + 'w>,
-    pub progress: &'w mut dyn ExportProgress,
+pub struct Output<'o, W> {
+    pub writer: W,
+    pub progress: &'o mut dyn ExportProgress,
 }
 
-impl Output<'_> {
-    fn row(&mut self, row: ExportRow) -> Result<(), ExportError> {
-        self.progress.row();
-        self.writer.row(&row)
+impl<W: PartWriter> Output<'_, W> {
+    /// Writes these many rows.
+    pub fn write(&mut self, part: &mut W::Part, rows: u64) -> Result<(), ExportError> {
+        self.progress.rows(rows);
+        self.writer.write(part)
     }
 
-    fn page(&mut self, read: u64, all: u64) -> Result<(), ExportError> {
+    /// Reports that these many messages or events of all were read.
+    pub fn page(&mut self, read: u64, all: u64) -> Result<(), ExportError> {
         match self.progress.page(read, all).is_break() {
             true => Err(ExportError::Stopped),
             false => Ok(()),
@@ -39,17 +35,18 @@ impl Output<'_> {
 
 /// Writes every event up to the pin that matches the filter, every field of it, the body byte for byte.
 /// Returns how many there were.
-pub fn events(
+pub fn events<E: Encoder>(
     store: &dyn Store,
     filter: &EventFilter,
     ExportView { pin, masked }: ExportView,
-    output: &mut Output<'_>,
+    encoder: &E,
+    output: &mut Output<'_, impl PartWriter<Part = E::Part>>,
 ) -> Result<u64, ExportError> {
     throttle::lower_priority(throttle::NICE);
-    refuse_beyond_head(store, pin)?;
-    let mut callbacks = Throttle::begin(store)?;
-    let (mut read, mut count) = (0, 0);
+    let mut callbacks = Throttle::of_threads(1, head_from(store, pin)?);
+    let (mut read, mut count, mut part) = (0, 0, E::Part::default());
     for events in EventPages::new(store, 1..=pin) {
+        let mut rows = 0;
         for event in events? {
             read += 1;
             let reading = projection::read(&event);
@@ -59,78 +56,22 @@ pub fn events(
                 let reported = reading.reported;
                 let reported = reported.as_ref();
                 let row = wire::ShownEvent::new(event, account_sid, message_sid, reported, masked);
-                output.row(ExportRow::Event(Box::new(row)))?;
-                count += 1;
+                encoder.row(&ExportRow::Event(&row), &mut part);
+                rows += 1;
             }
         }
+        output.write(&mut part, rows)?;
+        count += rows;
         output.page(read, pin)?;
         callbacks.pause(store)?;
     }
     Ok(count)
 }
 
-/// Writes every message that matches the filter, as it was at the pin, in order of first arrival. Returns
-/// how many there were.
-///
-/// The views may have read on: a message that began after the pin is left out, and one that had later
-/// events is folded again from those up to the pin.
-pub fn messages(
-    store: &dyn Store,
-    filter: &MessageFilter,
-    ExportView { pin, masked }: ExportView,
-    error_codes: &ErrorCodes,
-    output: &mut Output<'_>,
-) -> Result<u64, ExportError> {
-    throttle::lower_priority(throttle::NICE);
-    refuse_beyond_head(store, pin)?;
-    let mut callbacks = Throttle::begin(store)?;
-    let (mut after, mut count) = (0, 0);
-    let all = store.views().count()?;
-    loop {
-        callbacks.pause(store)?;
-        let (checkpoint, mut messages) = store.views().page(after, PAGE_ROWS)?;
-        if checkpoint.position < pin {
-            return Err(ExportError::Behind { pin });
-        }
-        let Some(last) = messages.last() else { return Ok(count) };
-        after = last.id;
-        leave_out(store, &mut messages)?;
-        for message in messages {
-            let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
-            if filter.matches(&MessageRef::new(&message.key, &message.lifecycle)) {
-                let row = wire::Message::new(&message.key, &message.lifecycle, pin, error_codes);
-                let row = if masked { mask::message(row) } else { row };
-                output.row(ExportRow::Message(Box::new(row)))?;
-                count += 1;
-            }
-        }
-        // Messages may have been added since they were counted.
-        output.page(after.min(all), all)?;
-    }
-}
-
-/// The message as it was at the pin; `None` if it began later, as did all that follow.
-fn as_of(
-    store: &dyn Store,
-    message: Message,
-    pin: Position,
-) -> Result<Option<Message>, StoreError> {
-    let positions = message.lifecycle.history.iter().map(|trace| trace.position);
-    let up_to_pin: Vec<_> = positions.filter(|position| *position <= pin).collect();
-    if up_to_pin.len() == message.lifecycle.history.len() {
-        return Ok(Some(message));
-    }
-    if up_to_pin.is_empty() {
-        return Ok(None);
-    }
-    let rule = message.lifecycle.evidence.rule;
-    let folded = fold(rule, &message.key, store.read_at(&up_to_pin)?);
-    Ok(folded.map(|folded| Message { lifecycle: folded.lifecycle, ..message }))
-}
-
-fn refuse_beyond_head(store: &dyn Store, pin: Position) -> Result<(), ExportError> {
+/// The head of the log, unless the pin is beyond it.
+pub fn head_from(store: &dyn Store, pin: Position) -> Result<Position, ExportError> {
     match store.head()? {
         head if pin > head => Err(BeyondHead { asked_for: pin, head }.into()),
-        _ => Ok(()),
+        head => Ok(head),
     }
 }

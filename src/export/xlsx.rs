@@ -4,8 +4,9 @@ use std::io;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
+use super::cell::Cell;
 use super::columns::{ColumnKind, FlatColumn};
-use super::{Content, ExportError, ExportRow, RowWriter, Sink};
+use super::{Content, Encoder, ExportError, ExportRow, PartWriter, Sink};
 use crate::domain::Timestamp;
 
 /// The maximum number of rows of a sheet, its heading included
@@ -24,9 +25,69 @@ const DAY_MICROS: f64 = 86_400e6;
 /// The serial number of 1970-01-01, in days.
 const EPOCH_DAYS: f64 = 25_569.0;
 
+/// Encodes rows as the cells of a sheet.
+pub struct Cells {
+    columns: Vec<FlatColumn>,
+}
+
+/// The cells of a row, each with its column.
+type Row = Vec<(u16, SheetCell)>;
+
+/// What a spreadsheet distinguishes.
+pub enum SheetCell {
+    Number(f64),
+    Boolean(bool),
+    Time(ExcelDateTime),
+    Text(String),
+}
+
+impl Cells {
+    /// With these columns.
+    pub fn new(columns: Vec<FlatColumn>) -> Self {
+        Self { columns }
+    }
+}
+
+impl Encoder for Cells {
+    type Part = Vec<Row>;
+
+    fn row(&self, row: &ExportRow<'_>, part: &mut Vec<Row>) {
+        let cells = self.columns.iter().zip(0..);
+        let cells = cells.filter_map(|(column, place)| {
+            Some((place, SheetCell::new(column.kind(), &column.cell(row))?))
+        });
+        part.push(cells.collect());
+    }
+}
+
+impl SheetCell {
+    fn new(kind: ColumnKind, cell: &Cell<'_>) -> Option<Self> {
+        let time = |cell: &Cell<'_>| cell.as_time().and_then(serial_date);
+        Some(match (kind, cell) {
+            (_, Cell::Empty) => return None,
+            (_, Cell::Integer(number)) => SheetCell::Number(*number as f64),
+            (_, Cell::Boolean(value)) => SheetCell::Boolean(*value),
+            (ColumnKind::Time, cell) => match time(cell) {
+                Some(time) => SheetCell::Time(time),
+                None => SheetCell::Text(text(cell)),
+            },
+            (ColumnKind::Decimal, cell) => match text(cell).parse() {
+                Ok(number) => SheetCell::Number(number),
+                Err(_) => SheetCell::Text(text(cell)),
+            },
+            (_, cell) => SheetCell::Text(text(cell)),
+        })
+    }
+}
+
+fn text(cell: &Cell<'_>) -> String {
+    let mut text = Vec::new();
+    cell.push_text(&mut text);
+    String::from_utf8(text).expect("texts are UTF-8")
+}
+
 /// Writes rows to a sheet, and the file once it is complete.
 pub struct Xlsx<'w> {
-    columns: Vec<FlatColumn>,
     workbook: Workbook,
     time: Format,
     rows: u32,
@@ -37,7 +98,7 @@ impl<'w> Xlsx<'w> {
     /// Begins with the columns' names, which stay in view.
     pub fn begin(
         content: Content,
-        columns: Vec<FlatColumn>,
+        Cells { columns }: &Cells,
         out: Sink<'w>,
     ) -> Result<Self, ExportError> {
         let mut workbook = Workbook::new();
@@ -53,38 +114,36 @@ impl<'w> Xlsx<'w> {
             sheet.write_string_with_format(0, index, column.name(), &heading).map_err(failed)?;
         }
         let time = Format::new().set_num_format(TIME_FORMAT);
-        Ok(Self { columns, workbook, time, rows: 1, out })
+        Ok(Self { workbook, time, rows: 1, out })
     }
 }
 
-impl RowWriter for Xlsx<'_> {
-    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
-        if self.rows == ROWS_MAX {
-            return Err(ExportError::Spreadsheet("at most 1,048,575 rows below its heading"));
-        }
-        let row = row.as_object()?;
+impl PartWriter for Xlsx<'_> {
+    type Part = Vec<Row>;
+
+    fn write(&mut self, part: &mut Vec<Row>) -> Result<(), ExportError> {
         let sheet = self.workbook.worksheet_from_index(0).map_err(failed)?;
-        for (column, index) in self.columns.iter().zip(0..) {
-            let Some(text) = column.text(&row) else { continue };
-            let number = text.parse::<f64>().ok();
-            let time = Timestamp::parse(&text).and_then(serial_date);
-            match (column.kind(), number, time) {
-                (ColumnKind::Integer | ColumnKind::Decimal, Some(number), _) => {
-                    sheet.write_number(self.rows, index, number)
-                }
-                (ColumnKind::Boolean, ..) => sheet.write_boolean(self.rows, index, text == "true"),
-                (ColumnKind::Time, _, Some(time)) => {
-                    sheet.write_datetime_with_format(self.rows, index, &time, &self.time)
-                }
-                _ => sheet.write_string(self.rows, index, text),
+        for row in part.drain(..) {
+            if self.rows == ROWS_MAX {
+                return Err(ExportError::Spreadsheet("at most 1,048,575 rows below its heading"));
             }
-            .map_err(failed)?;
+            for (column, cell) in row {
+                match cell {
+                    SheetCell::Number(number) => sheet.write_number(self.rows, column, number),
+                    SheetCell::Boolean(value) => sheet.write_boolean(self.rows, column, value),
+                    SheetCell::Time(at) => {
+                        sheet.write_datetime_with_format(self.rows, column, &at, &self.time)
+                    }
+                    SheetCell::Text(text) => sheet.write_string(self.rows, column, text),
+                }
+                .map_err(failed)?;
+            }
+            self.rows += 1;
         }
-        self.rows += 1;
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
+    fn finish(mut self) -> Result<(), ExportError> {
         self.workbook.save_to_writer(&mut self.out).map_err(failed)?;
         Ok(self.out.flush()?)
     }

@@ -70,8 +70,8 @@ fn disk_free(file: &Path) -> Option<u64> {
 }
 
 impl ExportProgress for Progress<'_> {
-    fn row(&mut self) {
-        self.rows += 1;
+    fn rows(&mut self, count: u64) {
+        self.rows += count;
     }
 
     fn page(&mut self, read: u64, all: u64) -> ControlFlow<()> {

@@ -20,7 +20,7 @@ pub fn lower_priority(niceness: i32) {
     let _as_nice = setpriority_process(Some(gettid()), niceness);
 }
 
-/// Maximum rest, as a multiple of the time worked.
+/// Maximum rest of one thread, as a multiple of the time worked.
 const RESTS_MAX: u32 = 3;
 
 /// The same for a thread that mostly waits for others, which work for it meanwhile, also on this machine.
@@ -34,20 +34,29 @@ const REST_A_CALLBACK: Duration = Duration::from_micros(100);
 pub struct Throttle {
     head: Position,
     since: Instant,
+    /// Maximum rest, as a multiple of the time worked.
+    rests_max: u32,
 }
 
 impl Throttle {
     /// Starts measuring.
     pub fn begin(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self { head: store.head()?, since: Instant::now() })
+        Ok(Self::of_threads(1, store.head()?))
+    }
+
+    /// Starts measuring one of several threads, at a head. Each rests so much longer that together they work
+    /// about as much as one.
+    pub fn of_threads(threads: usize, head: Position) -> Self {
+        let rests_max = RESTS_MAX.saturating_mul(threads as u32);
+        Self { head, since: Instant::now(), rests_max }
     }
 
     /// Sleeps in proportion to the callbacks that arrived since the last call; not at all if there were none.
     pub fn pause(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let come = store.head()?.saturating_sub(self.head);
         let for_them = REST_A_CALLBACK.saturating_mul(come.try_into().unwrap_or(u32::MAX));
-        std::thread::sleep(for_them.min(self.since.elapsed() * RESTS_MAX));
-        *self = Self::begin(store)?;
+        std::thread::sleep(for_them.min(self.since.elapsed() * self.rests_max));
+        *self = Self { head: store.head()?, since: Instant::now(), ..*self };
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedError;
+use crate::domain::message::message_ref::WholeMessage;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::tree::{Node, RightEdge};
 use crate::domain::{Lifecycle, MessageKey, Position, Rule};
@@ -80,6 +81,13 @@ pub struct SilentEvent {
     pub message: u64,
     /// The position of the event.
     pub position: Position,
+}
+
+impl Message {
+    /// The same, borrowed.
+    pub fn whole(&self) -> WholeMessage<'_> {
+        WholeMessage::new(&self.key, &self.lifecycle)
+    }
 }
 
 impl SilentEvent {

@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod seals;
 mod shared;
 mod sqlite;
+mod when_free;
 pub mod writer;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ use crate::domain::event::Erased;
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
@@ -55,14 +56,12 @@ pub use open::{
 pub use postgres::connect::url::PostgresUrl;
 pub use shared::{KeptValue, Task, TaskGuard};
 pub use sqlite::version as sqlite_version;
+pub use when_free::{append_when_free, when_free};
 pub use writer::recent_appends::RecentAppends;
 
 /// The tree's nodes are stored at every multiple of this level: those of level 8 show which 256 events have
 /// changed, and the others keep proofs fast.
 pub const NODE_LEVELS: u8 = 8;
-
-/// How long [`append_when_free`] waits for other processes that write.
-const APPEND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a wait looks at the log: other processes do not report what they append.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -227,25 +226,6 @@ pub trait Store: Send + Sync {
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
-/// Appends events, all or none, and returns the position of the last. While other processes write, it
-/// tries again for up to `APPEND_PATIENCE`.
-pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
-    when_free(&mut || store.append(events))
-}
-
-/// Repeats an append for up to `APPEND_PATIENCE` while other processes write.
-pub fn when_free(
-    append: &mut dyn FnMut() -> Result<Position, StoreError>,
-) -> Result<Position, StoreError> {
-    let deadline = Instant::now() + APPEND_PATIENCE;
-    loop {
-        match append() {
-            Err(StoreError::Busy) if Instant::now() < deadline => {}
-            outcome => return outcome,
-        }
-    }
-}
-
 /// One set of views: the state of each message at a checkpoint.
 pub trait Views: Send + Sync {
     /// The position up to which these views have read, and the log that they have read.
@@ -279,6 +259,14 @@ pub trait Views: Send + Sync {
         after: u64,
         last: u64,
         each: &mut dyn FnMut(&MessageRef<'_>),
+    ) -> Result<Checkpoint, StoreError>;
+
+    /// The same with everything that exports show of a message, until `each` breaks.
+    fn for_each_whole_message(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
     ) -> Result<Checkpoint, StoreError>;
 
     /// At most `limit` messages that match the filter and have an id below `before`, newest by first

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 
+use super::message_texts::{MessageTexts, tag_pairs};
 use super::status_name::status_name;
 use super::{Body, EntryLinks, MessageLinks, explanation};
 use crate::domain::account_names::AccountNames;
@@ -279,6 +280,20 @@ impl Message {
     pub fn with_account_name(self, names: &AccountNames) -> Self {
         let name = self.account_sid.as_deref().and_then(|sid| names.name(sid));
         Self { account_name: name.map(str::to_owned), ..self }
+    }
+
+    /// The texts that may contain addresses, apart from those of its timeline.
+    pub(super) fn texts(&self) -> MessageTexts<'_> {
+        MessageTexts {
+            message_sid: &self.message_sid,
+            account_sid: self.account_sid.as_deref(),
+            messaging_service_sid: self.messaging_service_sid.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            channel: &self.channel,
+            raw_dlr_done_date: self.raw_dlr_done_date.as_deref(),
+            tags: tag_pairs(&self.tags),
+        }
     }
 
     /// The same with its timeline, its links and the explanation of its status.

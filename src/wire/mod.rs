@@ -10,6 +10,8 @@ mod links;
 pub mod mask;
 pub mod message;
 pub mod message_page;
+pub mod message_row;
+pub mod message_texts;
 pub mod number;
 pub mod parameters;
 pub mod status_name;
@@ -24,6 +26,7 @@ pub use event::shown::ShownEvent;
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
 pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
+pub use message_row::MessageRow;
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.
 #[derive(Debug, Serialize, ToSchema)]

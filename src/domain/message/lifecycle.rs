@@ -12,7 +12,6 @@ use std::convert::Infallible;
 use smol_str::SmolStr;
 
 use super::kinds::EventKinds;
-use crate::domain::channel::has_read_receipts;
 use crate::domain::event::Position;
 use crate::domain::message::deciding;
 pub use crate::domain::message::deciding::{DecidingEvent, TieBreak};
@@ -252,13 +251,9 @@ impl Evidence {
         self.kinds.is_open(self.status())
     }
 
-    /// True if no further status is expected: a failure, `read`, or `delivered` on a channel without
-    /// read receipts.
+    /// True if no further status is expected.
     pub fn is_terminal(&self) -> bool {
-        match self.status() {
-            Some(Status::Delivered) => !has_read_receipts(self.channel()),
-            status => status.is_some_and(Status::is_settled),
-        }
+        self.status().is_some_and(|status| status.is_terminal_on(self.channel()))
     }
 
     /// The smallest code among the events with the current status, or else among all failures; `None`

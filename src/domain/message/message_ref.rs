@@ -3,9 +3,11 @@
 
 use crate::domain::message::details::Details;
 use crate::domain::message::kinds::EventKinds;
-use crate::domain::message::lifecycle::shown_error_code;
+use crate::domain::message::lifecycle::{Counts, ReportedCodes, shown_error_code};
 use crate::domain::message::status_times::StatusTimes;
-use crate::domain::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
+use crate::domain::{
+    AccountSid, ErrorCode, Lifecycle, MessageKey, Position, Rule, Status, Timestamp,
+};
 
 /// The current state of a message, with borrowed texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,29 @@ pub struct MessageRef<'a> {
     pub tags: TagRefs<'a>,
     /// Times, segments, price, carrier, clicks and feedback.
     pub details: Details,
+}
+
+/// The current state of a message with everything that exports show, with borrowed texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeMessage<'a> {
+    /// The SID of the message.
+    pub message_sid: &'a str,
+    /// What filters and reports need.
+    pub state: MessageRef<'a>,
+    /// The rule by which the status is decided.
+    pub rule: Rule,
+    /// Every reported error code.
+    pub codes: ReportedCodes,
+    /// The carrier's delivery time, if one was reported.
+    pub raw_dlr_done_date: Option<&'a str>,
+    /// When its last event in the log arrived.
+    pub last_received_at: Timestamp,
+    /// The number of its events, and of those with certain effects.
+    pub counts: Counts,
+    /// True if the message has further tags, which exceed the limits.
+    pub tags_dropped: bool,
+    /// The position of its last event.
+    pub last_position: Position,
 }
 
 /// When a message began according to Twilio: its creation date, or the first time at which it reached a status,
@@ -96,5 +121,29 @@ impl<'a> MessageRef<'a> {
     /// True if the outcome is known.
     pub fn is_settled(&self) -> bool {
         self.status.is_some_and(Status::is_settled)
+    }
+}
+
+impl<'a> WholeMessage<'a> {
+    /// The state of the message with this key.
+    pub fn new(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
+        let Lifecycle { evidence, last_received_at, counts, history, .. } = lifecycle;
+        let receipt = evidence.receipt.as_ref();
+        Self {
+            message_sid: key.message_sid.as_str(),
+            state: MessageRef::new(key, lifecycle),
+            rule: evidence.rule,
+            codes: evidence.codes.clone(),
+            raw_dlr_done_date: receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()),
+            last_received_at: *last_received_at,
+            counts: *counts,
+            tags_dropped: evidence.tags.has_dropped(),
+            last_position: history.iter().map(|event| event.position).max().unwrap_or_default(),
+        }
+    }
+
+    /// True if no further status is expected.
+    pub fn is_terminal(&self) -> bool {
+        self.state.status.is_some_and(|status| status.is_terminal_on(self.state.channel))
     }
 }

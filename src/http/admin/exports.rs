@@ -165,7 +165,7 @@ pub fn pinned(
 struct CountedRows(Returned);
 
 impl ExportProgress for CountedRows {
-    fn row(&mut self) {
-        self.0.add(1);
+    fn rows(&mut self, count: u64) {
+        self.0.add(count as usize);
     }
 }

@@ -73,6 +73,7 @@ impl ChunkWriter {
 
 impl Write for &ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(CHUNK_BYTES)];
         self.send(Ok(Bytes::copy_from_slice(bytes))).map(|()| bytes.len())
     }
 

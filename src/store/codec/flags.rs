@@ -1,6 +1,9 @@
 //! The flags of a message's row: one bit for each notable property, each with a partial index.
 
-use crate::domain::Lifecycle;
+use crate::domain::message::kinds::EventKinds;
+use crate::domain::message::lifecycle::Counts;
+use crate::domain::message::status_times::StatusTimes;
+use crate::domain::{Lifecycle, Status};
 
 /// A bit of a message's flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +41,42 @@ impl Flag {
         }
     }
 
-    fn is_set_for(self, lifecycle: &Lifecycle) -> bool {
+    fn is_set_for(self, facts: &FlagFacts<'_>) -> bool {
+        let FlagFacts { status, status_times, kinds, counts } = facts;
         match self {
-            Flag::Conflict => lifecycle.evidence.has_conflict(),
-            Flag::Late => lifecycle.counts.late > 0,
-            Flag::Duplicate => lifecycle.counts.duplicates > 0,
-            Flag::Open => lifecycle.evidence.is_open(),
-            Flag::Inbound => lifecycle.evidence.kinds.is_inbound(),
-            Flag::WithoutStatus => lifecycle.evidence.kinds.has_no_status(),
+            Flag::Conflict => status_times.has_success() && status_times.has_failure(),
+            Flag::Late => counts.late > 0,
+            Flag::Duplicate => counts.duplicates > 0,
+            Flag::Open => kinds.is_open(*status),
+            Flag::Inbound => kinds.is_inbound(),
+            Flag::WithoutStatus => kinds.has_no_status(),
         }
     }
 }
 
+/// What the flags of a message depend on.
+pub struct FlagFacts<'a> {
+    pub status: Option<Status>,
+    pub status_times: &'a StatusTimes,
+    pub kinds: EventKinds,
+    pub counts: Counts,
+}
+
+impl FlagFacts<'_> {
+    /// All flags of the message.
+    pub fn flags(&self) -> u8 {
+        let set = Flag::ALL.into_iter().filter(|flag| flag.is_set_for(self));
+        set.fold(0, |flags, flag| flags | flag as u8)
+    }
+}
+
 /// All flags of a message.
-pub fn flags(lifecycle: &Lifecycle) -> u8 {
-    let set = Flag::ALL.into_iter().filter(|flag| flag.is_set_for(lifecycle));
-    set.fold(0, |flags, flag| flags | flag as u8)
+pub fn flags(Lifecycle { evidence, counts, .. }: &Lifecycle) -> u8 {
+    FlagFacts {
+        status: evidence.status(),
+        status_times: &evidence.status_times,
+        kinds: evidence.kinds,
+        counts: *counts,
+    }
+    .flags()
 }

@@ -2,10 +2,10 @@
 
 use super::NotA;
 use super::address::{AddressBuffers, ReversedAddress, address, reversed};
-use super::flags::flags;
+use super::flags::{FlagFacts, flags};
 use super::lifecycle::{self, Addresses};
-use super::sid::unpack_sid;
-use crate::domain::message::message_ref::MessageRef;
+use super::sid::{SidBuffer, sid_text, unpack_sid};
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::{AccountSid, Lifecycle, MessageKey, Rule, Status};
 use crate::store::Message;
 
@@ -76,6 +76,35 @@ pub fn read_ref<'a>(
     let status = status(columns.status)?;
     lifecycle::message_ref(columns.lifecycle, account_sid, status, addresses)
         .ok_or(NotA("a lifecycle"))
+}
+
+/// Buffers for the texts of a row.
+#[derive(Default)]
+pub struct RowBuffers {
+    addresses: AddressBuffers,
+    sid: SidBuffer,
+}
+
+/// The message of a row with everything that is shown of it, borrowed from it. It is checked like that of
+/// [`read`].
+pub fn read_whole<'a>(
+    ReadColumns { id: _, sid, flags: stored_flags, rest }: ReadColumns<'a>,
+    rule: Rule,
+    account_sid: Option<&'a AccountSid>,
+    RowBuffers { addresses: buffers, sid: sid_buffer }: &'a mut RowBuffers,
+) -> Result<WholeMessage<'a>, NotA> {
+    let addresses = addresses(&rest, buffers)?;
+    let message_sid = sid_text(sid, sid_buffer).ok_or(NotA("a message SID"))?;
+    let key = (account_sid.map(AccountSid::as_str), message_sid);
+    let message =
+        lifecycle::whole_message(rest.lifecycle, rule, key, status(rest.status)?, addresses)
+            .ok_or(NotA("a lifecycle"))?;
+    let MessageRef { status, status_times, kinds, to, from, .. } = &message.state;
+    let facts = FlagFacts { status: *status, status_times, kinds: *kinds, counts: message.counts };
+    if stored_flags != facts.flags() || addresses != (Addresses { to: *to, from: *from }) {
+        return Err(NotA("the flags and addresses of this lifecycle"));
+    }
+    Ok(message)
 }
 
 fn addresses<'b>(

@@ -32,19 +32,31 @@ fn packed(kind: u8, rest: &[u8]) -> PackedSid {
 
 /// The SID of these bytes; `None` if they are not a packed SID.
 pub fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
-    let (kind, rest) = packed.split_first()?;
-    let hex = |kind: &str| {
-        let mut sid = [0; 34];
-        sid[..2].copy_from_slice(kind.as_bytes());
-        Uuid::from_slice(rest).ok()?.simple().encode_lower(&mut sid[2..]);
-        MessageSid::parse(std::str::from_utf8(&sid).ok()?)
-    };
-    match kind {
-        0 => MessageSid::parse(std::str::from_utf8(rest).ok()?),
-        1 => hex("SM"),
-        2 => hex("MM"),
-        _ => None,
+    MessageSid::parse(sid_text(packed, &mut SidBuffer::default())?)
+}
+
+/// A buffer for the text of a SID of the usual form.
+pub struct SidBuffer([u8; 2 + SID_DIGITS]);
+
+impl Default for SidBuffer {
+    fn default() -> Self {
+        Self([0; 2 + SID_DIGITS])
     }
+}
+
+/// The text of a packed SID, if need be in a buffer; `None` if the bytes are not a packed SID.
+pub fn sid_text<'a>(packed: &'a [u8], buffer: &'a mut SidBuffer) -> Option<&'a str> {
+    let (kind, rest) = packed.split_first()?;
+    let kind = match kind {
+        0 => return std::str::from_utf8(rest).ok().filter(|text| !text.is_empty()),
+        1 => b"SM",
+        2 => b"MM",
+        _ => return None,
+    };
+    let SidBuffer(sid) = buffer;
+    sid[..2].copy_from_slice(kind);
+    Uuid::from_slice(rest).ok()?.simple().encode_lower(&mut sid[2..]);
+    std::str::from_utf8(sid).ok()
 }
 
 /// The first and the last packed SID of those that begin with this text; `None` if no SID of the usual form

@@ -9,6 +9,7 @@ mod chars;
 pub mod digits;
 mod fields;
 mod known_forms;
+mod message_texts;
 mod secrets;
 mod tags;
 mod text;
@@ -18,6 +19,7 @@ use std::net::Ipv4Addr;
 
 pub use self::fields::{filter, sid};
 use self::known_forms::Form;
+pub use self::message_texts::MaskedTexts;
 use self::tags::tags;
 pub use self::tags::{hides_tag, hides_tag_name, tag_value};
 pub use self::text::DIGITS_SHOWN;
@@ -87,47 +89,44 @@ pub fn recorded(
 /// Masks a message and the statuses in its timeline. The bodies in the timeline have to be masked by
 /// [`event`] before.
 pub fn message(message: Message) -> Message {
-    let addresses = message.from.iter().chain(&message.to);
-    let known = Known::of(addresses.map(String::as_bytes));
-    let word = |text: String| text::masked(&text, Rule::Text, &known);
-    let sid = |sid: String| text::masked(&sid, Rule::Fixed(Form::Sid), &known);
-    let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
+    let texts = MaskedTexts::new(&message.texts());
+    let known = &texts.known;
+    let word = |text: String| text::masked(&text, Rule::Text, known);
     let entry = |entry: TimelineEntry| TimelineEntry {
         status: entry.status.map(word),
         click: entry.click.map(|click| ClickEntry {
-            link: click.link.map(|link| url(&link, &known)),
+            link: click.link.map(|link| url(&link, known)),
             user_agent: click.user_agent.map(word),
             ..click
         }),
         error_message: entry.error_message.map(word),
         channel_status_message: entry.channel_status_message.map(word),
-        url: entry.url.map(|text| url(&text, &known)),
+        url: entry.url.map(|text| url(&text, known)),
         verified_by: entry.verified_by.map(word),
         links: entry.links.masked(),
         ..entry
     };
     let timeline = message.timeline.map(|entries| entries.into_iter().map(entry).collect());
-    let message_sid = sid(message.message_sid.clone());
-    let account_sid = message.account_sid.clone().map(sid);
     // A link with a masked SID would lead nowhere.
-    let shows_sids = (&message_sid, &account_sid) == (&message.message_sid, &message.account_sid);
+    let shows_sids =
+        (&texts.message_sid, &texts.account_sid) == (&message.message_sid, &message.account_sid);
     Message {
-        message_sid,
-        account_sid,
         account_name: message.account_name.map(word),
         links: message.links.filter(|_| shows_sids),
-        messaging_service_sid: message.messaging_service_sid.map(sid),
-        from: message.from.map(|from| address(&from)),
-        to: message.to.map(|to| address(&to)),
-        channel: word(message.channel),
         explanation: message.explanation.map(|explanation| MessageExplanation {
             error_message: explanation.error_message.map(word),
             channel_status_message: explanation.channel_status_message.map(word),
             ..explanation
         }),
-        raw_dlr_done_date: message.raw_dlr_done_date.map(minute),
-        tags: tags(&message.tags, &known),
         timeline,
+        message_sid: texts.message_sid,
+        account_sid: texts.account_sid,
+        messaging_service_sid: texts.messaging_service_sid,
+        from: texts.from,
+        to: texts.to,
+        channel: texts.channel,
+        raw_dlr_done_date: texts.raw_dlr_done_date,
+        tags: texts.tags,
         ..message
     }
 }

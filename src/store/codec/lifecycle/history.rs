@@ -41,3 +41,15 @@ pub fn read(reader: &mut Reader<'_>, deciding: Position) -> Option<History> {
     };
     (0..count).map(trace).collect()
 }
+
+/// The last position in references to events, which are only passed over; `None` if the bytes are something
+/// else.
+pub fn last_position(reader: &mut Reader<'_>, deciding: Position) -> Option<Position> {
+    let (mut last, mut near) = (0, deciding);
+    for _ in 0..reader.number()? {
+        near = reader.number_near(near)?;
+        let (_fingerprint, _status) = (reader.bytes(8)?, reader.byte()?);
+        last = near.max(last);
+    }
+    Some(last)
+}

@@ -36,9 +36,9 @@ use smol_str::SmolStr;
 use crate::domain::message::lifecycle::{
     Counts, DeliveryReceipt, Evidence, ReportedCodes, shown_error_code,
 };
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::message::status_times::StatusTimes;
-use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
+use crate::domain::{ErrorCode, Lifecycle, Position, Rule, Status, Timestamp};
 use crate::store::codec::lifecycle::event::{
     ShownFacts, push_facts, push_text, read_facts, read_text,
 };
@@ -144,25 +144,75 @@ pub fn message_ref<'a>(
     status: Option<Status>,
     columns: Addresses<'a>,
 ) -> Option<MessageRef<'a>> {
+    begun(&mut Reader::new(bytes), account_sid, status, columns).map(|begun| begun.state)
+}
+
+/// The message with this key, without copies of its texts; `None` if the bytes are something else.
+pub fn whole_message<'a>(
+    bytes: &'a [u8],
+    rule: Rule,
+    (account_sid, message_sid): (Option<&'a str>, &'a str),
+    status: Option<Status>,
+    columns: Addresses<'a>,
+) -> Option<WholeMessage<'a>> {
     let mut reader = Reader::new(bytes);
-    let _position = reader.number()?;
-    let mut shown = read_facts(&mut reader, columns)?;
+    let begun = begun(&mut reader, account_sid, status, columns)?;
+    let Begun { state, position, raw_dlr_done_date, last, codes, tags_dropped, counts } = begun;
+    let counts = Counts { unrecognised: reader.number()?, ..counts };
+    let last_position = history::last_position(&mut reader, position)?;
+    reader.finish()?;
+    let last_received_at = Timestamp::from_micros(last as i64);
+    Some(WholeMessage {
+        message_sid,
+        state,
+        rule,
+        codes,
+        raw_dlr_done_date,
+        last_received_at,
+        counts,
+        tags_dropped,
+        last_position,
+    })
+}
+
+/// What the bytes of a lifecycle begin with, up to the number of late events.
+struct Begun<'a> {
+    state: MessageRef<'a>,
+    /// Of the deciding event.
+    position: Position,
+    raw_dlr_done_date: Option<&'a str>,
+    last: u64,
+    codes: ReportedCodes,
+    tags_dropped: bool,
+    /// All but the unrecognised ones.
+    counts: Counts,
+}
+
+fn begun<'a>(
+    reader: &mut Reader<'a>,
+    account_sid: Option<&'a str>,
+    status: Option<Status>,
+    columns: Addresses<'a>,
+) -> Option<Begun<'a>> {
+    let position = reader.number()?;
+    let mut shown = read_facts(reader, columns)?;
     for _ in 0..reader.number()? {
         let (_position, _status) = (reader.number()?, reader.byte()?);
-        shown.complete(read_facts(&mut reader, columns)?);
+        shown.complete(read_facts(reader, columns)?);
     }
     let ShownFacts { from, to, channel, messaging_service_sid, .. } = shown;
-    if read_text(&mut reader)?.is_some() {
+    let raw_dlr_done_date = read_text(reader)?;
+    if raw_dlr_done_date.is_some() {
         let _of_receipt = reader.byte()?;
     }
     let first = reader.number()?;
-    let _last = reader.number()?;
-    let kinds = kinds::read(&mut reader, first)?;
-    let (status_times, codes) = (status_times(&mut reader, first)?, codes(&mut reader)?);
-    let (tags, _dropped) = tags::refs(&mut reader)?;
-    let details = details::read(&mut reader, first)?;
-    let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
-    Some(MessageRef {
+    let last = reader.number_near(first)?;
+    let kinds = kinds::read(reader, first)?;
+    let (status_times, codes) = (status_times(reader, first)?, codes(reader)?);
+    let (tags, tags_dropped) = tags::refs(reader)?;
+    let details = details::read(reader, first)?;
+    let (events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
+    let state = MessageRef {
         account_sid,
         status,
         error_code: shown_error_code(&status_times, &codes, status),
@@ -177,7 +227,9 @@ pub fn message_ref<'a>(
         kinds,
         tags,
         details,
-    })
+    };
+    let counts = Counts { events, duplicates, late, unrecognised: 0 };
+    Some(Begun { state, position, raw_dlr_done_date, last, codes, tags_dropped, counts })
 }
 
 fn status_times(reader: &mut Reader<'_>, first: u64) -> Option<StatusTimes> {

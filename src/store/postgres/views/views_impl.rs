@@ -1,14 +1,14 @@
 //! The implementation of [`Views`] for every set of views, by transactions on its tables.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, Range, RangeInclusive};
+use std::ops::{ControlFlow, Deref, Range, RangeInclusive};
 
 use uuid::Uuid;
 
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Rule};
@@ -140,6 +140,19 @@ impl<V: Transactions> Views for InTables<V> {
         self.read("read messages from the views", &mut |tables| {
             tables.for_each_message(after, last, each)?;
             tables.checkpoint()
+        })
+    }
+
+    fn for_each_whole_message(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
+    ) -> Result<Checkpoint, StoreError> {
+        self.read("read messages from the views", &mut |tables| {
+            let checkpoint = tables.checkpoint()?;
+            tables.for_each_whole_message(checkpoint.rule, after, last, each)?;
+            Ok(checkpoint)
         })
     }
 

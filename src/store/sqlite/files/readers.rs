@@ -11,8 +11,8 @@ use crate::store::StoreError;
 use crate::store::sqlite::files::connect::{self, BUSY_TIMEOUT};
 
 /// Maximum readers per file: more than the threads that prepare batches, each of which may hold one while
-/// it asks for another.
-const READERS_MAX: u32 = 8;
+/// it asks for another, and than those of the exports that are made at a time.
+const READERS_MAX: u32 = 12;
 
 /// How long a closed pool waits for its threads, which open connections in the background. Opening one takes
 /// less than a millisecond.

@@ -2,11 +2,11 @@
 
 use tokio_postgres::Row;
 
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::{AccountSid, Rule};
 use crate::store::Message;
 use crate::store::codec::address::AddressBuffers;
-use crate::store::codec::message::{self, ReadColumns, RefColumns};
+use crate::store::codec::message::{self, ReadColumns, RefColumns, RowBuffers};
 use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::tables::Accounts;
 
@@ -21,13 +21,27 @@ pub fn from_row(
     accounts: &Accounts,
 ) -> Result<Message, Failure> {
     let account_sid = accounts.sid(row.try_get(1)?)?;
-    let columns = ReadColumns {
+    Ok(message::read(read_columns(row)?, rule, buffers, account_sid)?)
+}
+
+/// The message of a row of [`COLUMNS`], borrowed from it.
+pub fn whole_message<'a>(
+    row: &'a Row,
+    rule: Rule,
+    accounts: &'a Accounts,
+    buffers: &'a mut RowBuffers,
+) -> Result<WholeMessage<'a>, Failure> {
+    let account_sid = accounts.sid_ref(row.try_get(1)?)?;
+    Ok(message::read_whole(read_columns(row)?, rule, account_sid, buffers)?)
+}
+
+fn read_columns(row: &Row) -> Result<ReadColumns<'_>, Failure> {
+    Ok(ReadColumns {
         id: row.try_get::<_, i64>(0)? as u64,
         sid: row.try_get(2)?,
         flags: row.try_get::<_, i16>(6)? as u8,
         rest: ref_columns(row, [3, 4, 5, 7])?,
-    };
-    Ok(message::read(columns, rule, buffers, account_sid)?)
+    })
 }
 
 /// The columns in the order of [`message_ref`].

@@ -6,10 +6,11 @@ use std::ops::{ControlFlow, Range};
 use tokio_postgres::Row;
 
 use crate::domain::hash::Hash;
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::codec::address::AddressBuffers;
+use crate::store::codec::message::RowBuffers;
 use crate::store::codec::sid::{pack_sid, packed_range, unpack_sid};
 use crate::store::codec::tag_index;
 use crate::store::postgres::connect::error::Failure;
@@ -180,6 +181,32 @@ impl Tables<'_> {
             let account_sid = accounts.sid_ref(row.try_get(0)?)?;
             each(&message_row::message_ref(row, account_sid, &mut buffers)?);
             Ok::<_, Failure>(ControlFlow::Continue(()))
+        };
+        self.connection.for_each_row(&sql, &[&bound(after), &bound(last)], &mut lend)
+    }
+
+    /// Lends each message with an id after one and up to another, with everything that is shown of it, until
+    /// `each` breaks.
+    pub fn for_each_whole_message(
+        &self,
+        rule: Rule,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let accounts = self.accounts()?;
+        let sql = format!(
+            "SELECT {COLUMNS}
+             FROM {}.messages
+             WHERE id > $1 AND id <= $2
+             ORDER BY id",
+            self.schema
+        );
+        let bound = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
+        let mut buffers = RowBuffers::default();
+        let mut lend = |row: &Row| {
+            let message = message_row::whole_message(row, rule, &accounts, &mut buffers)?;
+            Ok::<_, Failure>(each(&message))
         };
         self.connection.for_each_row(&sql, &[&bound(after), &bound(last)], &mut lend)
     }

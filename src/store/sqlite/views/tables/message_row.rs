@@ -2,15 +2,15 @@
 
 use rusqlite::{CachedStatement, Row, params};
 
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::{AccountSid, Lifecycle, Rule};
 use crate::store::Message;
 use crate::store::codec::NotA;
 use crate::store::codec::address::AddressBuffers;
 use crate::store::codec::flags::flags;
 use crate::store::codec::lifecycle::Addresses;
-use crate::store::codec::message::{self, ReadColumns, RefColumns, WrittenColumns};
-use crate::store::sqlite::views::tables::{Tables, damaged};
+use crate::store::codec::message::{self, ReadColumns, RefColumns, RowBuffers, WrittenColumns};
+use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
 
 /// The columns in the order of [`from_row`], which is the table's.
 pub const COLUMNS: &str = "id, account, sid, status, recipient, sender, flags, lifecycle";
@@ -94,13 +94,29 @@ pub fn from_row(
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<AccountSid>>,
 ) -> rusqlite::Result<Message> {
     let account_sid = account_sid(row.get(1)?)?;
-    let columns = ReadColumns {
+    message::read(read_columns(row)?, rule, buffers, account_sid)
+        .map_err(|NotA(what)| damaged(7, what))
+}
+
+/// The message of a row of [`COLUMNS`], borrowed from it.
+pub fn whole_message<'a>(
+    row: &'a Row<'_>,
+    rule: Rule,
+    accounts: &'a Accounts,
+    buffers: &'a mut RowBuffers,
+) -> rusqlite::Result<WholeMessage<'a>> {
+    let account_sid = accounts.sid_ref(row.get(1)?)?;
+    message::read_whole(read_columns(row)?, rule, account_sid, buffers)
+        .map_err(|NotA(what)| damaged(7, what))
+}
+
+fn read_columns<'r>(row: &'r Row<'_>) -> rusqlite::Result<ReadColumns<'r>> {
+    Ok(ReadColumns {
         id: row.get(0)?,
         sid: row.get_ref(2)?.as_blob()?,
         flags: row.get(6)?,
         rest: ref_columns(row, [3, 4, 5, 7])?,
-    };
-    message::read(columns, rule, buffers, account_sid).map_err(|NotA(what)| damaged(7, what))
+    })
 }
 
 /// The columns in the order of [`message_ref`].

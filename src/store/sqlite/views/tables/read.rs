@@ -1,17 +1,18 @@
 //! Reads the tables of one set of views, within a transaction that the caller holds.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::hash::Hash;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::codec::address::AddressBuffers;
+use crate::store::codec::message::RowBuffers;
 use crate::store::codec::sid::{pack_sid, packed_range, unpack_sid};
 use crate::store::codec::tag_index;
 use crate::store::sqlite::views::tables::message_row::{self, COLUMNS, REF_COLUMNS};
@@ -158,6 +159,33 @@ impl<'c> Tables<'c> {
         while let Some(row) = rows.next()? {
             let account_sid = accounts.sid_ref(row.get(0)?)?;
             each(&message_row::message_ref(row, account_sid, &mut buffers)?);
+        }
+        Ok(())
+    }
+
+    /// Lends each message with an id after one and up to another, with everything that is shown of it, until
+    /// `each` breaks.
+    pub fn for_each_whole_message(
+        &self,
+        rule: Rule,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
+    ) -> rusqlite::Result<()> {
+        let accounts = self.accounts()?;
+        let mut statement = self.prepare(&format!(
+            "SELECT {COLUMNS}
+             FROM messages
+             WHERE id > ?1 AND id <= ?2
+             ORDER BY id"
+        ))?;
+        let mut rows = statement.query([after, last])?;
+        let mut buffers = RowBuffers::default();
+        while let Some(row) = rows.next()? {
+            let message = message_row::whole_message(row, rule, &accounts, &mut buffers)?;
+            if each(&message).is_break() {
+                break;
+            }
         }
         Ok(())
     }
