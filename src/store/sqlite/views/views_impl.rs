@@ -213,4 +213,8 @@ impl<V: Transactions> Views for V {
             check::views(connection, bounded_read::BEHIND_A_CHECK_BYTES_MAX)
         })
     }
+
+    fn check_covers_lookups(&self) -> bool {
+        true
+    }
 }
