@@ -125,6 +125,20 @@ def parsed(command):
     return json.loads(output(command))
 
 
+def costs(command):
+    """Runs a command; returns its output, and what it took: wall-clock seconds, seconds of CPU, peak memory in MB."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    with process.stdout:
+        printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{command} failed: {printed.decode()}")
+    return {"output": printed.decode(), "seconds": time.monotonic() - began,
+            "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": usage.ru_maxrss / 1024}
+
+
 def last_line(command):
     return json.loads(output(command).splitlines()[-1])
 

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Measures ingest, an audit and a replay on ledgers of increasing size.
+"""Measures ingest, an audit, a replay and a verification on ledgers of increasing size.
 
-    benches/growth.py [--events 0 1000000 10000000] [--rounds 3] [--seconds 8]
+    benches/growth.py [--events 0 1000000 10000000] [--rounds 3] [--seconds 8] [--before PROGRAM]
 
-Needs cargo, wrk, and about 1 KB of disk an event. Each ledger is filled once and copied for
-every round, so that each round begins at the same size. Prints a table, writes
+Needs cargo, wrk unless --seconds is 0, and about 1 KB of disk an event. Each ledger is filled once and
+copied for every round of ingest, so that each round begins at the same size. Prints two tables, writes
 target/bench/growth.json, and draws docs/benchmarks/growth.svg from it.
+
+With --before, replays and verifications by another build are measured in turn with this one's.
+With --seconds 0 there is no ingest, and nothing is drawn.
 """
 import argparse
 import json
@@ -29,13 +32,17 @@ def main():
     parser.add_argument("--events", type=int, nargs="+", default=[0, 1_000_000, 10_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--before", help="the program of another build")
     arguments = parser.parse_args()
     common.build()
-    common.presign()
+    if arguments.seconds:
+        common.presign()
     rows = [measure(events, arguments) for events in arguments.events]
-    common.keep("growth", {"machine": common.machine(), "rows": rows})
-    table(rows, arguments)
-    plots.draw()
+    if arguments.seconds:
+        common.keep("growth", {"machine": common.machine(), "rows": rows})
+        table(rows, arguments)
+        plots.draw()
+    table_of_commands(rows, arguments)
 
 
 def measure(events, arguments):
@@ -49,10 +56,11 @@ def measure(events, arguments):
         row |= sizes(full, events)
         audit = common.output([PROBE, "audit", ledger, str(AUDITS)]).split()
         row["audit_p50_us"], row["audit_p99_us"] = map(int, audit)
-        pairs = [(float(common.output([PROBE, "scan", ledger])), replay(ledger)) for _ in range(arguments.rounds)]
-        row["scan"] = statistics.median(scan for scan, _ in pairs)
-        row["replay"] = statistics.median(replay_ for _, replay_ in pairs)
-    row |= beside_an_empty_one(full, arguments)
+        row |= {"commands": commands(ledger, events, arguments)}
+        row["scan"] = median_of(arguments, lambda: float(common.output([PROBE, "scan", ledger])))
+        row["replay"] = row["commands"]["replay"]["rate"]
+    if arguments.seconds:
+        row |= beside_an_empty_one(full, arguments)
     shutil.rmtree(full)
     print(json.dumps(row), file=sys.stderr)
     return row
@@ -78,9 +86,23 @@ def sizes(folder, events):
     }
 
 
-def replay(ledger):
-    command = [common.LEDGER, "--database", f"sqlite:{ledger}", "replay", "--format", "json"]
-    return common.parsed(command)["events_per_second"]
+def commands(ledger, events, arguments):
+    """What whole commands cost, by their names; the builds take turns."""
+    programs = {"": common.LEDGER} | ({", before": arguments.before} if arguments.before else {})
+    measured = {f"{name}{which}": [] for name in ["replay", "verify"] for which in programs}
+    for _ in range(arguments.rounds):
+        for name in ["replay", "verify"]:
+            for which, program in programs.items():
+                costs = common.costs([program, "--database", f"sqlite:{ledger}", name, "--format", "json"])
+                # Of a replay, the rate of catching up; of a verification, that of the whole command.
+                rate = json.loads(costs.pop("output")).get("events_per_second", events / costs["seconds"])
+                measured[name + which].append(costs | {"rate": rate, "cpu_us": costs["cpu"] / events * 1e6})
+    return {name: {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
+            for name, rounds in measured.items()}
+
+
+def median_of(arguments, measure):
+    return statistics.median(measure() for _ in range(arguments.rounds))
 
 
 def ingest(full, seconds):
@@ -101,6 +123,15 @@ def table(rows, arguments):
     header = ["events", "log bytes an event", "of it body", "beside the body", "views bytes an event", "ingest/s",
               "of an empty one", "audit p50 µs", "p99 µs", "scan/s", "replay/s", "of scan"]
     print(common.markdown(header, [cells(row) for row in rows]))
+
+
+def table_of_commands(rows, arguments):
+    print(common.machine_line(f"whole commands, medians of {arguments.rounds} rounds"))
+    header = ["events", "command", "events/s", "seconds", "CPU µs an event", "peak MB"]
+    print(common.markdown(header, [
+        [f"{row['events']:,}", name, f"{of['rate']:,.0f}", f"{of['seconds']:.1f}", f"{of['cpu_us']:.2f}",
+         f"{of['rss_mb']:.0f}"]
+        for row in rows if row["events"] for name, of in row["commands"].items()]))
 
 
 def cells(row):

@@ -42,13 +42,20 @@ impl Digester {
     /// The digest of an event, version 1: the hash of its entry as a leaf of the tree. The entry's parts
     /// that depend on the content are hashes, so that it can be computed after an erasure, too.
     pub fn digest(&mut self, event: &RecordedEvent, sids: Sids<'_>) -> Hash {
-        self.encode_entry(event, sids);
+        let message = self.message_of(event, sids);
+        self.digest_of(event, &message)
+    }
+
+    /// The same for an event whose account and message have this hash.
+    pub fn digest_of(&mut self, event: &RecordedEvent, message: &Hash) -> Hash {
+        self.encode_entry(event, message);
         self.0.hash()
     }
 
     /// The entry of an event, version 1: the part that remains after its content is erased.
     pub fn entry(&mut self, event: &RecordedEvent, sids: Sids<'_>) -> Vec<u8> {
-        self.encode_entry(event, sids);
+        let message = self.message_of(event, sids);
+        self.encode_entry(event, &message);
         self.0.as_bytes()[LEAF.len()..].to_vec()
     }
 
@@ -75,11 +82,16 @@ impl Digester {
         }
     }
 
+    /// The hash of the account and the message of an event, also of an erased one.
+    pub fn message_of(&mut self, event: &RecordedEvent, sids: Sids<'_>) -> Hash {
+        event.erased.map_or_else(|| self.message(sids), |erased| erased.message)
+    }
+
     /// Encodes the entry, preceded by the byte that makes it a leaf.
-    fn encode_entry(&mut self, event: &RecordedEvent, sids: Sids<'_>) {
-        let (message, content) = match event.erased {
-            Some(Erased { message, content, .. }) => (message, content),
-            None => (self.message(sids), self.content(event)),
+    fn encode_entry(&mut self, event: &RecordedEvent, message: &Hash) {
+        let content = match event.erased {
+            Some(Erased { content, .. }) => content,
+            None => self.content(event),
         };
         self.0
             .restart(LEAF)
@@ -89,7 +101,7 @@ impl Digester {
             .number(event.received_at.micros() as u64)
             .text(event.source.name())
             .optional(event.verified_by.as_deref())
-            .bytes(&message)
+            .bytes(message)
             .bytes(&content);
     }
 }

@@ -20,12 +20,9 @@ pub fn run(
     let head = store.head().unwrap_or(0);
     let mut callbacks = Throttle::begin(&*running.shared.store)?;
     let verified = verify(&*store, expected, &mut |step| {
-        let read = match step.pass {
-            Pass::Log => step.position,
-            Pass::Views => head + step.position,
-        };
-        // Both may end behind the head at the beginning.
-        let (all, findings) = ((2 * head).max(read), step.findings as u64);
+        // The log may grow meanwhile. The comparison that follows takes a fifth of the time.
+        let (all, findings) = (head.max(step.position), step.findings as u64);
+        let read = if step.pass == Pass::Log { step.position } else { all };
         let progress = JobProgress { read, all, findings };
         running.step(&mut callbacks, |job| job.progress = Some(progress))
     })?;

@@ -19,8 +19,8 @@ use crate::store::{
 /// Called with the new checkpoint's position after each batch; may stop there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
 
-/// Called with each batch once it is written; may stop there.
-pub type Each<'a> = &'a mut dyn FnMut(&Batch) -> ControlFlow<()>;
+/// Called with each batch once it is written, and what was read of its events; may stop there.
+pub type Each<'a> = &'a mut dyn FnMut(&Batch, &BatchBuffers) -> ControlFlow<()>;
 
 /// Brings views up to a position of the log and returns their checkpoint.
 ///
@@ -31,7 +31,7 @@ pub fn catch_up(
     up_to: Position,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
-    catch_up_by_batches(store, views, up_to, &mut |batch| progress(batch.to.position))
+    catch_up_by_batches(store, views, up_to, &mut |batch, _| progress(batch.to.position))
 }
 
 /// Like [`catch_up`], for callers that need to know what was written.
@@ -65,7 +65,7 @@ fn follow(
     let (rule, from) = (checkpoint.rule, checkpoint.position);
     let mut take = |mut prepared: PreparedBatch| {
         let batch = step(store, views, &checkpoint, &mut prepared)?;
-        let go_on = each(&batch);
+        let go_on = each(&batch, &prepared.buffers);
         checkpoint = batch.to;
         prepared.buffers.reuse(batch.messages);
         match (prepared.ended_by, go_on) {
@@ -75,10 +75,10 @@ fn follow(
         }
     };
     if up_to - from <= BATCH_EVENTS_MAX {
-        take(PreparedBatch::read(BatchBuffers::default(), store, rule, from, up_to))?;
+        take(PreparedBatch::read(BatchBuffers::default(), store, Some(rule), from, up_to))?;
     } else {
         thread::scope(|scope| {
-            let mut prefetcher = Prefetcher::begin(scope, store, rule, from, up_to);
+            let mut prefetcher = Prefetcher::begin(scope, store, Some(rule), from, up_to);
             while let Some(prepared) = prefetcher.next() {
                 prefetcher.request(take(prepared)?);
             }

@@ -229,7 +229,7 @@ impl Projection<'_> {
             shared.begin_to_wait();
             let head = self.wait_for_batch(position);
             let gathered_at = Instant::now();
-            let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
+            let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch, _| {
                 shared.projected.advance(batch.to.position);
                 shared.metrics.count(batch);
                 shared.clear_failed();

@@ -15,6 +15,7 @@ mod local_time;
 mod order;
 pub mod output;
 mod period;
+mod rollups;
 mod scan;
 pub mod stuck;
 
@@ -34,7 +35,6 @@ pub use order::{Order, SortBy};
 pub use period::Period;
 
 use figures::Rows;
-use local_time::{LocalTime, LocalTimes};
 
 /// A report to make.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ pub fn reports<const N: usize>(
     by: [Vec<Dimension>; N],
 ) -> Result<[Report; N], StoreError> {
     let views = store.views();
-    let mut reports = make(query, by, &|part, by| match from_rollups(views, part, by)? {
+    let mut reports = make(query, by, &|part, by| match rollups::count(views, part, by)? {
         Some(counted) => Ok(counted),
         None => scan_each(views, part, by),
     })?;
@@ -133,7 +133,7 @@ pub fn from_rollups_only(
     }
     let suffice = Cell::new(true);
     let [report] = make(query, [query.by.clone()], &|part, by| {
-        if let Some(counted) = from_rollups(views, part, by)? {
+        if let Some(counted) = rollups::count(views, part, by)? {
             return Ok(counted);
         }
         suffice.set(false);
@@ -239,35 +239,6 @@ fn shifted(mut keys: RowKeys, shifts: &[i64]) -> RowKeys {
         }
     }
     keys
-}
-
-/// Adds up rollups; `None` if messages have to be scanned.
-fn from_rollups<const N: usize>(
-    views: &dyn Views,
-    query: &ReportQuery,
-    by: &[Vec<Dimension>; N],
-) -> Result<Option<Counted<N>>, StoreError> {
-    let Some((first, last)) = query.rollup_hours(by.iter().flatten()) else { return Ok(None) };
-    let mut suffices = true;
-    let mut rows = by.each_ref().map(|_| Rows::default());
-    let needs_times = by.iter().flatten().any(Dimension::is_time);
-    let mut times = LocalTimes::new(&query.zone);
-    let checkpoint = views.for_each_rollup(first..=last, &mut |key, rollup| {
-        if !suffices || !query.matches(&key) {
-            return;
-        }
-        let local = if needs_times { times.of_hour(key.hour) } else { Some(LocalTime::default()) };
-        let Some(local) = local else {
-            suffices = false;
-            return;
-        };
-        for (rows, by) in rows.iter_mut().zip(by) {
-            let value = |by: &Dimension| by.key(&key, None, local, &query.error_codes);
-            let keys = by.iter().map(value).collect();
-            rows.row(&RowKeysRef(keys)).add_rollup(&key, rollup);
-        }
-    })?;
-    Ok(suffices.then_some((checkpoint, rows)))
 }
 
 impl ReportQuery {

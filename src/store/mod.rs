@@ -21,6 +21,7 @@ mod postgres;
 pub mod quarantine;
 pub mod seals;
 mod shared;
+mod sizes;
 mod sqlite;
 mod when_free;
 pub mod writer;
@@ -55,6 +56,7 @@ pub use open::{
 };
 pub use postgres::connect::url::PostgresUrl;
 pub use shared::{KeptValue, Task, TaskGuard};
+pub use sizes::Sizes;
 pub use sqlite::version as sqlite_version;
 pub use when_free::{append_when_free, when_free};
 pub use writer::recent_appends::RecentAppends;
@@ -297,6 +299,9 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 
+    /// The first and the last hour with roll-ups; `None` if there are none.
+    fn rollup_hours(&self) -> Result<Option<(Hour, Hour)>, StoreError>;
+
     /// The errors that Twilio has logged about webhook requests, by error code and URL, the last first, and the
     /// checkpoint.
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError>;
@@ -317,6 +322,12 @@ pub trait Views: Send + Sync {
 
     /// Runs the engine's own check of the views. Like the log's check, it gives up if the WAL grows.
     fn check(&self) -> Result<Checked, StoreError>;
+
+    /// True if a check that has finished and found nothing shows that each message is found by its SID, because
+    /// the engine compares every entry of the index with its message.
+    fn check_covers_lookups(&self) -> bool {
+        false
+    }
 }
 
 /// Views that a replay builds to replace those in use. If dropped before that, they are removed.
@@ -369,20 +380,4 @@ pub enum WalCheckpoints {
     Own,
     /// Another program, such as Litestream.
     External,
-}
-
-/// Bytes that a ledger takes on disk; 0 for a file that does not exist, `None` for what an engine does not have
-/// or cannot know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sizes {
-    /// The log's file.
-    pub log: u64,
-    /// The log's WAL.
-    pub log_wal: Option<u64>,
-    /// The views' file.
-    pub views: u64,
-    /// The views' WAL.
-    pub views_wal: Option<u64>,
-    /// Bytes that this process may still write to the log's disk.
-    pub disk_free: Option<u64>,
 }

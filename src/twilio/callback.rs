@@ -11,7 +11,7 @@ use super::form::Form;
 use super::json::cloud_event::CloudEvent;
 use super::json::{TopLevel, clicks, feedback, message_resource};
 use super::parameters::{Parameter, Parameters};
-use super::{direction, tags};
+use super::{direction, shape, tags};
 use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::filter::ReadEvent;
 use crate::domain::event::{is_simulated, note};
@@ -257,14 +257,24 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     let (status, unrecognised) = words.evidence();
     let direction = direction::of_status(status, unrecognised.as_deref());
     let (to, from) = (form.kept(Parameter::To), form.kept(Parameter::From));
-    let prefix = form.text(Parameter::ChannelPrefix);
+    let (prefix, code) = (form.text(Parameter::ChannelPrefix), form.text(Parameter::ErrorCode));
+    let service = form.kept(Parameter::MessagingServiceSid);
+    let raw_dlr_done_date = form.kept(Parameter::RawDlrDoneDate);
+    let is = |value: Option<&str>, form: fn(&str) -> bool| value.is_none_or(form);
+    let is_shaped = is(from.as_deref(), shape::may_be_address)
+        && is(to.as_deref(), shape::may_be_address)
+        && is(code.as_deref(), shape::is_of_digits)
+        && is(raw_dlr_done_date.as_deref(), shape::is_of_digits)
+        && is(prefix.as_deref(), shape::may_be_channel)
+        && is(service.as_deref(), shape::may_be_sid);
     let (swallowed, repeated) = (form.swallowed(), form.repeated());
     StatusReported {
         status,
         unrecognised,
-        error_code: form.text(Parameter::ErrorCode).and_then(|code| ErrorCode::parse(&code)),
+        error_code: code.and_then(|code| ErrorCode::parse(&code)),
+        // A value of another form than Twilio's may contain another parameter whose name is unknown.
         doubt: Doubt::new(
-            swallowed || repeated || form.misshapen(),
+            swallowed || repeated || !is_shaped,
             form.missing(),
             form.unknown_names(),
         ),
@@ -277,9 +287,9 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
             ),
             from,
             to,
-            messaging_service_sid: form.kept(Parameter::MessagingServiceSid),
+            messaging_service_sid: service,
         },
-        raw_dlr_done_date: form.kept(Parameter::RawDlrDoneDate),
+        raw_dlr_done_date,
         direction,
         simulated: false,
         imported: false,

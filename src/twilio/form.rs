@@ -138,11 +138,13 @@ pub fn first_texts<'a, const N: usize>(
     }
     values.map(|value| {
         let value = value.filter(|value| !value.is_empty())?;
-        Some(match is_escaped(value) {
-            true => Cow::Owned(text(&unescaped(value)).into_owned()),
-            false => text(value),
-        })
+        Some(decoded_text(value))
     })
+}
+
+/// Every parameter as text, in the order of the body. Bytes that are not UTF-8 become U+FFFD.
+pub fn texts(body: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    pieces(body).map(|(name, value)| (decoded_text(name), decoded_text(value)))
 }
 
 /// The classification of a name in a search.
@@ -204,11 +206,7 @@ impl<'a, const N: usize> FirstValues<'a, N> {
     /// The first value of the wanted name with this index; `None` if it is empty or absent. Invalid UTF-8
     /// becomes U+FFFD, since values are only displayed and compared.
     pub fn text(&self, place: usize) -> Option<Cow<'a, str>> {
-        let value = self.value(place)?;
-        Some(match is_escaped(value) {
-            true => Cow::Owned(text(&unescaped(value)).into_owned()),
-            false => text(value),
-        })
+        self.value(place).map(decoded_text)
     }
 
     /// Like [`FirstValues::text`], as an owned string; short values, as most are, need no allocation.
@@ -239,6 +237,13 @@ pub fn may_contain_name(text: &[u8]) -> bool {
         let escape = (pair[0] == b'%') & (b'4'..=b'7').contains(&pair[1]);
         any | capital | escape
     })
+}
+
+fn decoded_text(value: &[u8]) -> Cow<'_, str> {
+    match is_escaped(value) {
+        true => Cow::Owned(text(&unescaped(value)).into_owned()),
+        false => text(value),
+    }
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {

@@ -8,7 +8,6 @@ use memchr::memmem;
 use smol_str::SmolStr;
 
 use super::form::{FirstValues, Form, Name, may_contain_name};
-use super::shape;
 
 /// The parameters that facts are read from, and `ApiVersion`, which most callbacks have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,21 +161,6 @@ impl<'a> Parameters<'a> {
     /// The number of names that Twilio is not known to send.
     pub fn unknown_names(&self) -> usize {
         self.values.unknown_names
-    }
-
-    /// True if a value does not have the form that Twilio writes, so that it may contain another
-    /// parameter whose name is unknown.
-    pub fn misshapen(&self) -> bool {
-        let is =
-            |parameter, form: fn(&str) -> bool| self.text(parameter).is_none_or(|it| form(&it));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let channel = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
-        !(is(Parameter::From, shape::may_be_address)
-            && is(Parameter::To, shape::may_be_address)
-            && is(Parameter::ErrorCode, digits)
-            && is(Parameter::RawDlrDoneDate, digits)
-            && is(Parameter::ChannelPrefix, channel)
-            && is(Parameter::MessagingServiceSid, shape::may_be_sid))
     }
 
     /// The number of AccountSid, From and To that have no value.

@@ -26,6 +26,16 @@ pub fn may_be_sid(text: &str) -> bool {
     text.len() <= SID_LENGTH
 }
 
+/// True if a text is a number, as error codes and the carrier's times are.
+pub fn is_of_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// True if a text may be the name of a channel.
+pub fn may_be_channel(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{may_be_address, may_be_sid};

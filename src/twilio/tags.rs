@@ -4,17 +4,13 @@
 //! first in the signed text after the URL, so it would be cut, and the event would not belong to the
 //! account's message.
 
-use super::form::{BODY_HASH, Form};
+use super::form::{BODY_HASH, texts};
 use crate::domain::message::tags::Tags;
 
 /// The tags in a query, which is decoded like a form. Bytes that are not UTF-8 become U+FFFD.
 pub fn parse(query: &str) -> Tags {
     let mut tags = Tags::default();
-    if query.is_empty() {
-        return tags;
-    }
-    for (name, value) in Form::parse(query.as_bytes()).pairs() {
-        let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+    for (name, value) in texts(query.as_bytes()) {
         if name != BODY_HASH {
             tags.insert(&name, &value);
         }

@@ -53,11 +53,21 @@ impl Tags {
     /// Adds all tags of other events of the message.
     pub fn merge(&mut self, other: &Tags) {
         self.dropped |= other.dropped;
+        // The callbacks of a message normally have the same URL.
+        if self.pairs.is_empty() {
+            self.pairs.clone_from(&other.pairs);
+        }
+        if self.pairs == other.pairs {
+            return;
+        }
         other.iter().for_each(|(name, value)| self.insert(name, value));
     }
 
     /// Drops what exceeds the limits after a tag with this name was added.
     fn drop_surplus(&mut self, name: &str) {
+        if self.pairs.len() <= VALUES_MAX.min(NAMES_MAX) {
+            return;
+        }
         let first = self.pairs.partition_point(|(other, _)| other.as_str() < name);
         let values = self.pairs[first..].iter().take_while(|(other, _)| other == name).count();
         if values > VALUES_MAX {

@@ -111,6 +111,17 @@ impl DurationHistogram {
     pub fn from_buckets(unknown: i64, negative: i64, buckets: Vec<(u16, i64)>) -> Self {
         Self { unknown, negative, buckets: SmallVec::from_vec(buckets) }
     }
+
+    /// Empties the histogram, to be filled with other counts in the same memory.
+    pub fn restart(&mut self, unknown: i64, negative: i64) {
+        (self.unknown, self.negative) = (unknown, negative);
+        self.buckets.clear();
+    }
+
+    /// Adds a bucket after all that there are, with a count that is not zero.
+    pub fn push_bucket(&mut self, bucket: u16, count: i64) {
+        self.buckets.push((bucket, count));
+    }
 }
 
 /// The bucket of a duration in milliseconds.

@@ -85,6 +85,14 @@ impl RightEdge {
         levels.map(node).zip(self.hashes.iter().copied())
     }
 
+    /// The tree whose leaves are the complete subtrees of a level, and the tree of the leaves after them.
+    pub fn split(&self, level: u8) -> (RightEdge, RightEdge) {
+        let size = self.size >> level;
+        let (above, below) = self.hashes.split_at(size.count_ones() as usize);
+        let below = RightEdge { size: self.size - (size << level), hashes: below.to_vec() };
+        (RightEdge { size, hashes: above.to_vec() }, below)
+    }
+
     /// Adds a leaf, and calls `completed` with each node above it that is complete now.
     pub fn push(&mut self, leaf: Hash, mut completed: impl FnMut(Node, Hash)) {
         let (mut hash, mut level) = (leaf, 0);

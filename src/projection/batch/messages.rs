@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::domain::hash::Hash;
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
 use crate::store::{Message, MessageChange};
 
@@ -12,6 +13,8 @@ use crate::store::{Message, MessageChange};
 #[derive(Default)]
 pub struct BatchMessages {
     messages: Vec<MessageChange>,
+    /// The hash of each message, as entries have it: it is the same for all of its events.
+    hashes: Vec<Hash>,
     /// The index of each message in `messages`, by the hash of its key. The key is only stored there, so
     /// that an event of a message already in the batch needs no copy of it.
     places: HashTable<usize>,
@@ -24,16 +27,17 @@ impl BatchMessages {
     /// Reserves memory for this many more messages.
     pub fn reserve(&mut self, messages: usize) {
         self.messages.reserve(messages);
+        self.hashes.reserve(messages);
     }
 
-    /// The lifecycle of a message so far, begun if it is new. The SIDs are not empty.
+    /// The lifecycle of a message so far, and its hash; begun if it is new. The SIDs are not empty.
     pub fn entry(
         &mut self,
         account_sid: Option<&str>,
         message_sid: &str,
-        begin: impl FnOnce() -> Lifecycle,
-    ) -> &mut Lifecycle {
-        let Self { messages, places, hasher, account_sid: last } = self;
+        begin: impl FnOnce() -> (Lifecycle, Hash),
+    ) -> (&mut Lifecycle, &Hash) {
+        let Self { messages, hashes, places, hasher, account_sid: last } = self;
         let hash = hasher.hash_one((account_sid, message_sid));
         let known = places
             .find(hash, |place| messages[*place].message.key.matches(account_sid, message_sid));
@@ -45,7 +49,9 @@ impl BatchMessages {
                 account_sid: last.clone(),
                 message_sid: MessageSid::parse(message_sid).expect("a message SID is not empty"),
             };
-            let message = Message { id: 0, key, lifecycle: begin() };
+            let (lifecycle, message_hash) = begin();
+            hashes.push(message_hash);
+            let message = Message { id: 0, key, lifecycle };
             messages.push(MessageChange { before: None, message });
             let rehash = |place: &usize| {
                 let MessageKey { account_sid, message_sid } = &messages[*place].message.key;
@@ -54,12 +60,13 @@ impl BatchMessages {
             };
             *places.insert_unique(hash, messages.len() - 1, rehash).get()
         });
-        &mut messages[place].message.lifecycle
+        (&mut messages[place].message.lifecycle, &hashes[place])
     }
 
     /// Takes the messages, in the order of their first arrival. None has a state before the batch yet.
     pub fn take(&mut self) -> Vec<MessageChange> {
         self.places.clear();
+        self.hashes.clear();
         std::mem::take(&mut self.messages)
     }
 

@@ -39,11 +39,12 @@ struct Request {
 }
 
 impl Prefetcher {
-    /// Begins with the batch after a position. The threads end when this is dropped.
+    /// Begins with the batch after a position. Without a rule, events are only hashed. The threads end when this
+    /// is dropped.
     pub fn begin<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
         store: &'env dyn Store,
-        rule: Rule,
+        rule: Option<Rule>,
         after: Position,
         up_to: Position,
     ) -> Self {

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use super::messages::BatchMessages;
+use super::noted::Noted;
 use crate::domain::digest::{Digester, Sids, fingerprint};
 use crate::domain::hash::Hash;
 use crate::domain::logged_error::LoggedError;
@@ -15,6 +16,7 @@ use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, MessageChange, SilentEvent, Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
+use crate::twilio::event_sids::EventSids;
 use crate::twilio::json::error_log;
 
 /// The number of events in one batch. The events of most messages lie closer together, so that most
@@ -46,6 +48,8 @@ pub struct PreparedBatch {
 pub struct BatchBuffers {
     /// One for each event.
     pub digests: Vec<Hash>,
+    /// What a verification needs besides the digests.
+    pub noted: Noted,
     /// The events' messages, each folded as if it had no earlier events.
     pub messages: BatchMessages,
     /// The errors that Twilio has logged.
@@ -58,22 +62,26 @@ impl BatchBuffers {
     /// Empties the buffers, and takes the memory of the messages that were written.
     pub fn reuse(&mut self, written: Vec<MessageChange>) {
         self.digests.clear();
+        self.noted.clear();
         self.messages.reuse(written);
     }
 }
 
 impl PreparedBatch {
-    /// Reads the batch after a position, up to another at most, into empty buffers.
+    /// Reads the batch after a position, up to another at most, into empty buffers. Without a rule, its events are
+    /// only hashed.
     pub fn read(
         mut buffers: BatchBuffers,
         store: &dyn Store,
-        rule: Rule,
+        rule: Option<Rule>,
         after: Position,
         up_to: Position,
     ) -> Self {
         let events = (up_to - after) as usize;
         buffers.digests.reserve(events);
-        buffers.messages.reserve(events / EVENTS_A_MESSAGE);
+        if rule.is_some() {
+            buffers.messages.reserve(events / EVENTS_A_MESSAGE);
+        }
         let mut preparing = Preparing { store, rule, digester: Digester::default() };
         let mut batch = Self {
             before: None,
@@ -109,7 +117,7 @@ impl PreparedBatch {
 /// The inputs of reading a batch.
 struct Preparing<'s> {
     store: &'s dyn Store,
-    rule: Rule,
+    rule: Option<Rule>,
     digester: Digester,
 }
 
@@ -146,36 +154,48 @@ impl Preparing<'_> {
             batch.before = Some(id);
             return Ok(());
         }
+        let digest = match self.rule {
+            Some(rule) => self.fold(batch, rule, event)?,
+            None => self.digester.digest(event, EventSids::parse(event).as_sids()),
+        };
+        batch.buffers.digests.push(digest);
+        batch.buffers.noted.note(event);
+        batch.last = Some(id);
+        Ok(())
+    }
+
+    /// Adds an event to its message, and returns its digest.
+    fn fold(
+        &mut self,
+        batch: &mut PreparedBatch,
+        rule: Rule,
+        event: &RecordedEvent,
+    ) -> Result<Hash, ProjectionError> {
         let ParsedCallback { account_sid, message_sid, reported, simulated } =
             ParsedCallback::parse(event);
         let sids =
             Sids { account_sid: account_sid.as_deref(), message_sid: message_sid.as_deref() };
-        let digest = self.digester.digest(event, sids);
         batch.record_simulated(event.position, simulated);
-        if let (Some(message_sid), Some(reported)) = (&message_sid, reported) {
-            let begin = || Lifecycle::new(self.rule, event.received_at);
-            let lifecycle =
-                batch.buffers.messages.entry(account_sid.as_deref(), message_sid, begin);
-            let arrival = Incoming {
-                position: event.position,
-                received_at: event.received_at,
-                fingerprint: fingerprint(event, reported.cloud_event_id()),
-                reported,
-            };
-            let mut by_content = |a, b| compare_content(self.store, event, a, b);
-            lifecycle.apply(arrival, &mut by_content)?;
-        } else {
-            batch.buffers.logged_errors.extend(error_log::logged_error(event));
-            let message = event.erased.map_or_else(|| self.digester.message(sids), |it| it.message);
-            let (message, position) = (SilentEvent::key(&message), event.position);
-            batch
-                .buffers
-                .silent_events
-                .extend((message != 0).then_some(SilentEvent { message, position }));
-        }
-        batch.buffers.digests.push(digest);
-        batch.last = Some(id);
-        Ok(())
+        let BatchBuffers { messages, logged_errors, silent_events, .. } = &mut batch.buffers;
+        let (Some(message_sid), Some(reported)) = (&message_sid, reported) else {
+            logged_errors.extend(error_log::logged_error(event));
+            let hash = self.digester.message_of(event, sids);
+            let (message, position) = (SilentEvent::key(&hash), event.position);
+            silent_events.extend((message != 0).then_some(SilentEvent { message, position }));
+            return Ok(self.digester.digest_of(event, &hash));
+        };
+        let begin =
+            || (Lifecycle::new(rule, event.received_at), self.digester.message_of(event, sids));
+        let (lifecycle, hash) = messages.entry(account_sid.as_deref(), message_sid, begin);
+        let arrival = Incoming {
+            position: event.position,
+            received_at: event.received_at,
+            fingerprint: fingerprint(event, reported.cloud_event_id()),
+            reported,
+        };
+        let mut by_content = |a, b| compare_content(self.store, event, a, b);
+        lifecycle.apply(arrival, &mut by_content)?;
+        Ok(self.digester.digest_of(event, hash))
     }
 }
 

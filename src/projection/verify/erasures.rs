@@ -2,40 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::findings::{FindingKind, Findings};
-use crate::domain::{Position, RecordedEvent, Source};
+use crate::domain::Position;
+use crate::projection::batch::noted::Erasing;
 
 /// The erased events whose erasure has not been read yet: first and last positions, by the erasure's.
 #[derive(Default)]
 pub struct Erasures(BTreeMap<Position, Vec<(Position, Position)>>);
 
-/// The body of an erasure, as far as it is read here.
-#[derive(Deserialize)]
-struct Body {
-    erased: Vec<(Position, Position)>,
-}
-
 impl Erasures {
     /// Records an erased event, or compares those that this erasure should name.
-    pub fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
-        if let Some(erased) = &event.erased {
-            self.add(event.position, erased.erased_by);
+    pub fn pass(&mut self, erasing: &Erasing, findings: &mut Findings) {
+        match erasing {
+            Erasing::Erased { position, erased_by } => self.add(*position, *erased_by),
+            Erasing::Erasure { position, named } => self.compare(*position, named, findings),
         }
-        if event.source == Source::Erasure
-            && let Some(erased) = self.0.remove(&event.position)
-        {
-            let named =
-                serde_json::from_slice(&event.body).map_or(Vec::new(), |Body { erased }| erased);
-            let is_named = |(first, last): &(Position, Position)| {
-                named.iter().any(|(from, to)| from <= first && last <= to)
-            };
-            erased.iter().filter(|range| !is_named(range)).for_each(|range| {
-                let detail = format!("the erasure at position {} does not name it", event.position);
-                report(*range, &detail, findings);
-            });
-        }
+    }
+
+    fn compare(
+        &mut self,
+        erasure: Position,
+        named: &[(Position, Position)],
+        findings: &mut Findings,
+    ) {
+        let Some(erased) = self.0.remove(&erasure) else { return };
+        let is_named = |(first, last): &(Position, Position)| {
+            named.iter().any(|(from, to)| from <= first && last <= to)
+        };
+        erased.iter().filter(|range| !is_named(range)).for_each(|range| {
+            let detail = format!("the erasure at position {erasure} does not name it");
+            report(*range, &detail, findings);
+        });
     }
 
     /// Reports the erased events whose erasure is not in the log, which was read up to this position.

@@ -91,6 +91,14 @@ impl Findings {
         }
     }
 
+    /// Adds the findings of another part of the verification.
+    pub fn append(&mut self, other: Findings) {
+        for Finding { kind, position, detail } in other.found {
+            self.add(kind, position, detail);
+        }
+        self.unfinished.extend(other.unfinished);
+    }
+
     /// Adds the damage that an engine found; returns true if its pages are sound.
     pub fn checked(&mut self, checked: Checked, what: &'static str) -> bool {
         let Checked { damages, finished } = checked;

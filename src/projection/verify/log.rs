@@ -52,6 +52,7 @@ pub fn verify_log(
         walk.pass_gap(up_to + 1, &mut findings);
     }
     walk.finish(&mut findings);
+    findings.append(walk.take_differing());
     let (hash, events) = (walk.root(), walk.events);
     Ok(LogVerified { head: up_to, hash, events, findings: findings.found })
 }

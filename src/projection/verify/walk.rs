@@ -1,16 +1,23 @@
 //! The pass over the log that verifies it, event by event.
 
 use std::ops::ControlFlow;
+use std::thread;
 
 use super::erasures::Erasures;
 use super::findings::{FindingKind, Findings};
 use super::roots::Roots;
+use crate::domain::Position;
 use crate::domain::digest::Digester;
 use crate::domain::hash::Hash;
 use crate::domain::tree::{Node, RightEdge};
-use crate::domain::{Position, RecordedEvent};
-use crate::store::{Checkpoint, EventPages, NODE_LEVELS, Store, StoreError};
+use crate::projection::batch::noted::Noted;
+use crate::projection::batch::prefetch::Prefetcher;
+use crate::projection::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers};
+use crate::store::{Batch, Checkpoint, EventPages, NODE_LEVELS, Store, StoreError};
 use crate::twilio::event_sids::EventSids;
+
+/// Called with the last position read and the findings so far; may stop the walk, with [`StoreError::Cancelled`].
+pub type WalkProgress<'a> = &'a mut dyn FnMut(Position, &Findings) -> ControlFlow<()>;
 
 /// The number of events below a node of the first level that is stored.
 const BLOCK_EVENTS: u64 = 1 << NODE_LEVELS;
@@ -30,6 +37,8 @@ pub struct Walk {
     blocks: Vec<(u64, Hash)>,
     /// The tree as the views have it; `None` if they are not compared.
     projected: Option<RightEdge>,
+    /// What differs from the views, which is void if their pages are damaged.
+    differing: Findings,
     roots: Roots,
     digester: Digester,
     erasures: Erasures,
@@ -54,6 +63,7 @@ impl Walk {
             block: Some(RightEdge::default()),
             blocks: Vec::new(),
             projected: checkpoint.map(|checkpoint| checkpoint.tree.clone()),
+            differing: Findings::default(),
             roots,
             digester: Digester::default(),
             erasures: Erasures::default(),
@@ -75,22 +85,25 @@ impl Walk {
         (self.tree, self.block) = (None, None);
     }
 
-    /// Continues reading, at least up to a position. `progress` can stop it, with [`StoreError::Cancelled`].
+    /// Continues reading, at least up to a position, past whatever is wrong.
     pub fn through(
         &mut self,
         store: &dyn Store,
         to: Position,
         findings: &mut Findings,
-        progress: &mut dyn FnMut(Position, &Findings) -> ControlFlow<()>,
+        progress: WalkProgress<'_>,
     ) -> Result<(), StoreError> {
         self.head = self.head.max(to);
         loop {
-            let pages = EventPages::new(store, self.at + 1..=self.head);
+            let (pages, mut noted) =
+                (EventPages::new(store, self.at + 1..=self.head), Noted::default());
             let page = pages.lending_at_most(self.page_events).lend_next(&mut |event| {
-                self.pass(event, findings);
+                noted.note(event);
+                let digest = self.digester.digest(event, EventSids::parse(event).as_sids());
+                self.pass(event.position, digest, findings);
                 ControlFlow::Continue(())
             });
-            self.compare_blocks(store, findings)?;
+            self.finish_page(store, &noted, findings)?;
             match page {
                 Ok(ControlFlow::Break(())) => return Ok(()),
                 Ok(ControlFlow::Continue(())) => {}
@@ -105,6 +118,74 @@ impl Walk {
         }
     }
 
+    /// Continues reading up to a position on several cores, but stops where anything is wrong.
+    pub fn ahead_to_damage(
+        &mut self,
+        store: &dyn Store,
+        to: Position,
+        findings: &mut Findings,
+        progress: WalkProgress<'_>,
+    ) -> Result<(), StoreError> {
+        if to.saturating_sub(self.at) <= BATCH_EVENTS_MAX {
+            return Ok(());
+        }
+        thread::scope(|scope| {
+            let mut prefetcher = Prefetcher::begin(scope, store, None, self.at, to);
+            while let Some(mut read) = prefetcher.next() {
+                self.pass_batch(store, &read.buffers, findings)?;
+                if progress(self.at, findings).is_break() {
+                    return Err(StoreError::Cancelled);
+                }
+                if read.ended_by.is_some() {
+                    break;
+                }
+                read.buffers.reuse(Vec::new());
+                prefetcher.request(read.buffers);
+            }
+            Ok(())
+        })
+    }
+
+    /// Passes the events of a batch, which follow the last one read.
+    pub fn pass_batch(
+        &mut self,
+        store: &dyn Store,
+        read: &BatchBuffers,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        for digest in &read.digests {
+            self.pass(self.at + 1, *digest, findings);
+        }
+        self.finish_page(store, &read.noted, findings)
+    }
+
+    /// Passes the events of a batch that was folded, which follow the last one read.
+    pub fn pass_folded(
+        &mut self,
+        store: &dyn Store,
+        batch: &Batch,
+        read: &BatchBuffers,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        // A root inside the batch is only known while its events are added one by one.
+        if self.roots.are_due(batch.to.position) {
+            return self.pass_batch(store, read, findings);
+        }
+        self.events += read.digests.len() as u64;
+        self.at = batch.to.position;
+        let (tree, block) = batch.to.tree.split(NODE_LEVELS);
+        (self.tree, self.block) = (Some(tree), Some(block));
+        let complete = batch.tree_nodes.iter().filter(|(node, _)| node.level == NODE_LEVELS);
+        self.blocks.extend(complete.map(|(node, hash)| (node.index, *hash)));
+        self.compare_last_block();
+        self.finish_page(store, &read.noted, findings)
+    }
+
+    /// What differs from the views so far.
+    pub fn take_differing(&mut self) -> Findings {
+        std::mem::take(&mut self.differing)
+    }
+
     /// Adds the findings that are only known at the end.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.erasures.finish(self.at, findings);
@@ -112,25 +193,33 @@ impl Walk {
         self.roots.finish(findings);
     }
 
-    fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
-        self.pass_gap(event.position, findings);
-        let sids = EventSids::parse(event);
-        let digest = self.digester.digest(event, sids.as_sids());
-        if (event.position - 1).is_multiple_of(BLOCK_EVENTS) {
+    fn pass(&mut self, position: Position, digest: Hash, findings: &mut Findings) {
+        self.pass_gap(position, findings);
+        if (position - 1).is_multiple_of(BLOCK_EVENTS) {
             self.block = Some(RightEdge::default());
         }
         if let Some(block) = &mut self.block {
             block.push(digest, |_, _| {});
         }
         self.events += 1;
-        self.imported += u64::from(event.is_imported());
-        self.at = event.position;
-        self.erasures.pass(event, findings);
+        self.at = position;
         if let Some(block) = self.block.take_if(|block| block.size() == BLOCK_EVENTS) {
             self.complete_block(block.root());
         }
-        self.compare_last_block(findings);
+        self.compare_last_block();
         self.compare_roots(findings);
+    }
+
+    /// Checks what can wait until a page of events is read.
+    fn finish_page(
+        &mut self,
+        store: &dyn Store,
+        noted: &Noted,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        self.imported += noted.imported;
+        noted.erasing.iter().for_each(|erasing| self.erasures.pass(erasing, findings));
+        self.compare_blocks(store)
     }
 
     /// Passes on to the next block.
@@ -164,37 +253,33 @@ impl Walk {
     }
 
     /// Compares the complete blocks of a page with the views, which have their hashes from an earlier read.
-    fn compare_blocks(
-        &mut self,
-        store: &dyn Store,
-        findings: &mut Findings,
-    ) -> Result<(), StoreError> {
+    fn compare_blocks(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let blocks = std::mem::take(&mut self.blocks);
         let projected = self.projected.as_ref().map_or(0, RightEdge::size) / BLOCK_EVENTS;
         let (Some((first, _)), Some((last, _))) = (blocks.first(), blocks.last()) else {
             return Ok(());
         };
         let nodes = store.views().tree_nodes(NODE_LEVELS, *first..(*last + 1).min(projected));
-        let Some(nodes) = findings.of_views(nodes)? else {
+        let Some(nodes) = self.differing.of_views(nodes)? else {
             self.projected = None;
             return Ok(());
         };
         for (index, hash) in blocks {
             if nodes.get(&index).is_some_and(|node| *node != hash) {
                 let last = Node { level: NODE_LEVELS, index }.leaves().end;
-                add_changed(last + 1 - BLOCK_EVENTS, last, findings);
+                add_changed(last + 1 - BLOCK_EVENTS, last, &mut self.differing);
             }
         }
         Ok(())
     }
 
     /// Compares the block that is incomplete at the checkpoint of the views.
-    fn compare_last_block(&mut self, findings: &mut Findings) {
+    fn compare_last_block(&mut self) {
         let here = self.projected.as_ref().filter(|tree| tree.size() == self.at);
         let (Some(projected), Some(block)) = (here, &self.block) else { return };
         let incomplete = projected.nodes().filter(|(node, _)| node.level < NODE_LEVELS);
         if !incomplete.map(|(_, hash)| hash).eq(block.hashes().iter().copied()) {
-            add_changed(self.at + 1 - block.size(), self.at, findings);
+            add_changed(self.at + 1 - block.size(), self.at, &mut self.differing);
         }
     }
 

@@ -38,8 +38,10 @@ impl DenseHistogram {
         }
         self.sparse.unknown += histogram.unknown;
         self.sparse.negative += histogram.negative;
+        let Some((last, _)) = histogram.buckets().last() else { return };
+        self.bucket(*last);
         for (bucket, count) in histogram.buckets() {
-            *self.bucket(*bucket) += count;
+            self.dense[usize::from(*bucket)] += count;
         }
     }
 

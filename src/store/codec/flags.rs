@@ -20,7 +20,8 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Flag; 6] = [
+    /// Every flag.
+    pub const ALL: [Flag; 6] = [
         Flag::Conflict,
         Flag::Late,
         Flag::Duplicate,

@@ -37,24 +37,22 @@ pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {
 
 /// The roll-up of a blob; `None` if it is something else.
 pub fn unpack(blob: &[u8]) -> Option<Rollup> {
+    let mut rollup = Rollup::default();
+    unpack_into(&mut rollup, blob)?;
+    Some(rollup)
+}
+
+/// Replaces a roll-up by that of a blob, in the same memory: a report reads a hundred thousand. `None` if the blob is
+/// something else; then the roll-up is of no use.
+pub fn unpack_into(rollup: &mut Rollup, blob: &[u8]) -> Option<()> {
     let mut reader = Reader::new(blob);
-    let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
-    let imported = count(&mut reader)?;
-    let (late, duplicate) = (count(&mut reader)?, count(&mut reader)?);
-    let time_to_sent = unpack_histogram(&mut reader, blob.len())?;
-    let sent_to_delivered = unpack_histogram(&mut reader, blob.len())?;
-    let details = unpack_details(&mut reader)?;
-    reader.finish()?;
-    Some(Rollup {
-        messages,
-        conflicts,
-        imported,
-        late,
-        duplicate,
-        time_to_sent,
-        sent_to_delivered,
-        details,
-    })
+    (rollup.messages, rollup.conflicts) = (count(&mut reader)?, count(&mut reader)?);
+    rollup.imported = count(&mut reader)?;
+    (rollup.late, rollup.duplicate) = (count(&mut reader)?, count(&mut reader)?);
+    unpack_histogram(&mut rollup.time_to_sent, &mut reader)?;
+    unpack_histogram(&mut rollup.sent_to_delivered, &mut reader)?;
+    rollup.details = unpack_details(&mut reader)?;
+    reader.finish()
 }
 
 fn push_details(blob: &mut Vec<u8>, details: &RollupDetails) -> Option<()> {
@@ -104,17 +102,16 @@ fn unpack_details(reader: &mut Reader<'_>) -> Option<RollupDetails> {
     Some(details)
 }
 
-fn unpack_histogram(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
-    let (unknown, negative, length) = (count(reader)?, count(reader)?, count(reader)?);
-    let length = usize::try_from(length).ok().filter(|length| *length <= length_max)?;
-    let mut buckets = Vec::with_capacity(length);
+fn unpack_histogram(histogram: &mut DurationHistogram, reader: &mut Reader<'_>) -> Option<()> {
+    histogram.restart(count(reader)?, count(reader)?);
     let mut bucket: u16 = 0;
-    for at in 0..length {
-        let step = u16::try_from(count(reader)?).ok().filter(|step| at == 0 || *step > 0)?;
+    for at in 0..reader.number()? {
+        let (step, count) = reader.two_numbers()?;
+        let step = u16::try_from(step).ok().filter(|step| at == 0 || *step > 0)?;
         bucket = bucket.checked_add(step)?;
-        buckets.push((bucket, count(reader).filter(|count| *count > 0)?));
+        histogram.push_bucket(bucket, i64::try_from(count).ok().filter(|count| *count > 0)?);
     }
-    Some(DurationHistogram::from_buckets(unknown, negative, buckets))
+    Some(())
 }
 
 fn push(blob: &mut Vec<u8>, count: i64) -> Option<()> {

@@ -72,7 +72,7 @@ fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Opti
 fn error_code(number: i64) -> Option<Option<ErrorCode>> {
     match number {
         NO_ERROR_CODE => Some(None),
-        number => ErrorCode::parse(&number.to_string()).map(Some),
+        number => ErrorCode::from_number(u32::try_from(number).ok()?).map(Some),
     }
 }
 

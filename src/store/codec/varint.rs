@@ -39,6 +39,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next two numbers, such as the distance and the count of a bucket.
+    #[inline]
+    pub fn two_numbers(&mut self) -> Option<(u64, u64)> {
+        match self.0 {
+            [first @ ..0x80, second @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                Some((u64::from(*first), u64::from(*second)))
+            }
+            _ => Some((self.number()?, self.number()?)),
+        }
+    }
+
     fn long_number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
@@ -102,6 +114,16 @@ mod tests {
             let mut reader = Reader::new(&bytes);
             prop_assert_eq!(reader.number(), Some(number));
             prop_assert_eq!(reader.number_near(near), Some(number));
+            prop_assert_eq!(reader.finish(), Some(()));
+        }
+
+        #[test]
+        fn two_numbers_are_read_as_one_after_the_other(first in any_number(), second in any_number()) {
+            let mut bytes = Vec::new();
+            push(&mut bytes, first);
+            push(&mut bytes, second);
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.two_numbers(), Some((first, second)));
             prop_assert_eq!(reader.finish(), Some(()));
         }
     }

@@ -167,6 +167,62 @@ fn a_change_is_located_to_its_block() {
     );
 }
 
+/// More events than one batch has, which are read on several cores.
+fn ledger_of_batches() -> Ledger {
+    let events = (0..20_000).map(|number| event(format!("n={number}")));
+    Ledger::with_events(&one_a_second(events))
+}
+
+#[test]
+fn a_log_of_several_batches_has_the_same_hash_whether_it_is_folded_or_only_read() {
+    let ledger = ledger_of_batches();
+    let (_, folded) = ledger.verify(&[]);
+    assert_eq!((&folded["checkpoint"], &folded["findings"]), (&json!(20_000), &json!([])));
+
+    std::fs::remove_file(ledger.views_file()).unwrap();
+    let (_, read) = ledger.verify(&[]);
+
+    assert_eq!((&read["checkpoint"], &read["findings"]), (&json!(0), &json!([])));
+    assert_eq!((&read["hash"], &read["events"]), (&folded["hash"], &json!(20_000)));
+    let expected = format!("17000:{}", "0".repeat(64));
+    for inside_a_batch in [true, false] {
+        if inside_a_batch {
+            ledger.project();
+        }
+        let (_, verified) = ledger.verify(&["--expect", &expected]);
+        assert_eq!(findings(&verified), ["unexpected-hash"]);
+    }
+}
+
+#[test]
+fn damage_is_found_in_every_batch() {
+    let ledger = ledger_of_batches();
+    ledger.damage_log(|log| {
+        log.execute("UPDATE events SET body = x'' WHERE position = 17000", []).unwrap();
+        log.execute("UPDATE events SET body = 'a text' WHERE position = 17500", []).unwrap();
+        log.execute("DELETE FROM events WHERE position = 18000", []).unwrap();
+    });
+    for with_views in [true, false] {
+        if !with_views {
+            std::fs::remove_file(ledger.views_file()).unwrap();
+        }
+        let (_, verified) = ledger.verify(&[]);
+
+        let found = verified["findings"].as_array().unwrap();
+        let mut found: Vec<_> =
+            found.iter().map(|it| (it["position"].as_u64(), it["finding"].as_str())).collect();
+        found.sort_unstable();
+        let changed = (Some(16_897), Some("changed-events"));
+        let expected = [
+            changed,
+            (Some(17_500), Some("unreadable-event")),
+            (Some(18_000), Some("missing-position")),
+        ];
+        assert_eq!(found, expected[usize::from(!with_views)..]);
+        assert_eq!((&verified["events"], &verified["hash"]), (&json!(19_998), &Value::Null));
+    }
+}
+
 #[test]
 fn two_swapped_events_are_found() {
     let ledger = ledger();

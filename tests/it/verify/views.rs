@@ -4,8 +4,8 @@ use delivery_ledger::domain::Timestamp;
 use serde_json::json;
 
 use super::{found, ledger};
-use crate::support::events::{error_logged, event, one_a_second};
-use crate::support::ledger::Ledger;
+use crate::support::events::{error_logged, event, one_a_second, with_query};
+use crate::support::ledger::{Ledger, findings};
 use crate::support::{delivered, sent, sid};
 
 #[test]
@@ -108,6 +108,37 @@ fn damaged_pages_are_found_in_either_file() {
         std::fs::write(&path, bytes).unwrap();
 
         assert!(found(&ledger).contains(&"engine-damage".to_owned()), "{}", path.display());
+    }
+}
+
+/// An index that has other entries than its statement says: it was made by another one.
+fn forge_index(ledger: &Ledger, name: &str, made_as: &str) {
+    ledger.views_sql(&format!(
+        "CREATE TEMP TABLE said AS SELECT sql FROM sqlite_master WHERE name = '{name}';
+         DROP INDEX {name};
+         CREATE INDEX {name} ON {made_as};
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_master SET sql = (SELECT sql FROM said) WHERE name = '{name}';"
+    ));
+}
+
+#[test]
+fn an_index_with_other_entries_than_its_table_is_found() {
+    let events =
+        (0..6).map(|number| with_query(event(sent(&sid(number))), &format!("order={number}")));
+    for (name, made_as) in [
+        ("messages_by_sid", "messages(sid, account) WHERE id <> 2"),
+        ("messages_by_sid", "messages(sid DESC, account)"),
+        ("messages_by_recipient", "messages(recipient) WHERE id <> 2"),
+        ("messages_by_sender", "messages(sender) WHERE id <> 2"),
+        ("messages_open", "messages(id) WHERE id <> 2"),
+        ("tags_by_hash", "tags(hash, message) WHERE message <> 2"),
+        ("tags_by_hash", "tags(message, hash)"),
+    ] {
+        let ledger = Ledger::with_events(&one_a_second(events.clone()));
+        forge_index(&ledger, name, made_as);
+        let (_, verified) = ledger.verify(&[]);
+        assert!(findings(&verified).contains(&"engine-damage"), "{name} as {made_as}");
     }
 }
 

@@ -196,6 +196,10 @@ impl<V: Transactions> Views for InTables<V> {
         })
     }
 
+    fn rollup_hours(&self) -> Result<Option<(Hour, Hour)>, StoreError> {
+        self.read("read the hours of the roll-ups", &mut |tables| rollups::hours(*tables))
+    }
+
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
         self.read("read the errors that Twilio has logged", &mut |tables| {
             Ok((tables.checkpoint()?, logged_errors::read(*tables)?))

@@ -5,6 +5,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::bounded_read;
 use crate::store::sqlite::migrate;
+use crate::store::sqlite::views::indexes;
 use crate::store::{Checked, Damage, StoreError};
 
 /// Tables that Litestream creates in a database that it replicates; they hold no events.
@@ -71,7 +72,7 @@ fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
 /// Checks the views: that their pages and indexes are sound, and that every account has messages.
 /// Both checks are given up if the WAL grows beyond these bytes.
 pub fn views(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
-    let pages = bounded_read::bounded(connection, wal_bytes_max, pages)?;
+    let pages = bounded_read::bounded(connection, wal_bytes_max, pages_and_indexes)?;
     let damages = match pages {
         Some(damages) if damages.is_empty() => {
             bounded_read::bounded(connection, wal_bytes_max, accounts)?
@@ -91,10 +92,37 @@ fn accounts(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     Ok(Some(stray).filter(|_| rows > 0).into_iter().collect())
 }
 
+/// Checks pages and indexes of one state of the views. Only if anything is wrong, SQLite's integrity check says what.
+fn pages_and_indexes(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let act = "check the views";
+    // Views that are being filled have a transaction already.
+    let one_state = connection.is_autocommit().then(|| connection.unchecked_transaction());
+    let _ended_at_the_end = one_state.transpose().map_err(engine(act))?;
+    let mut is_sound = run(connection, "PRAGMA quick_check")?.is_empty();
+    for small in tables_with_other_indexes(connection).map_err(engine(act))? {
+        is_sound &= run(connection, &format!("PRAGMA integrity_check({small})"))?.is_empty();
+    }
+    match is_sound && indexes::are_complete(connection).unwrap_or(false) {
+        true => Ok(Vec::new()),
+        false => pages(connection),
+    }
+}
+
+/// The tables with indexes that are not compared otherwise, which are small.
+fn tables_with_other_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT tbl_name FROM sqlite_master
+               WHERE type = 'index' AND tbl_name NOT IN ('messages', 'tags')";
+    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
 /// SQLite's integrity check.
 pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    run(connection, "PRAGMA integrity_check")
+}
+
+fn run(connection: &Connection, check: &str) -> Result<Vec<Damage>, StoreError> {
     let act = "check the pages of a database";
-    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
+    let mut statement = connection.prepare(check).map_err(engine(act))?;
     let lines = statement
         .query_map([], |row| row.get::<_, String>(0))
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>);

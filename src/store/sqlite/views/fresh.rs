@@ -223,11 +223,12 @@ impl File {
     }
 }
 
-/// Drops the indexes of the schema, and returns the statements that create them.
+/// Drops the indexes of the schema, and returns the statements that create them. Those of flags stay: few messages
+/// have one, and at the end each would take a scan of all messages.
 fn drop_indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     // An index that belongs to a constraint has no SQL.
     let sql = "SELECT name, sql FROM sqlite_master
-               WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('messages', 'tags')";
+               WHERE type = 'index' AND sql NOT LIKE '% WHERE %' AND tbl_name IN ('messages', 'tags')";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let indexes = rows.collect::<rusqlite::Result<Vec<(String, String)>>>()?;

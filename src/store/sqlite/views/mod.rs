@@ -3,6 +3,7 @@
 pub mod error;
 mod fresh;
 pub mod generation;
+pub mod indexes;
 pub mod link;
 mod live;
 pub mod open;

@@ -192,6 +192,10 @@ impl<V: Transactions> Views for V {
         })
     }
 
+    fn rollup_hours(&self) -> Result<Option<(Hour, Hour)>, StoreError> {
+        self.read("read the hours of the roll-ups", |tables| rollups::hours(*tables))
+    }
+
     fn logged_errors(&self) -> Result<(Checkpoint, Vec<LoggedErrors>), StoreError> {
         self.read("read the errors that Twilio has logged", |tables| {
             Ok((tables.checkpoint()?, logged_errors::read(*tables)?))
@@ -221,5 +225,9 @@ impl<V: Transactions> Views for V {
         self.check_tables(|connection| {
             check::views(connection, bounded_read::BEHIND_A_CHECK_BYTES_MAX)
         })
+    }
+
+    fn check_covers_lookups(&self) -> bool {
+        true
     }
 }

@@ -32,6 +32,7 @@ pub fn for_each_rollup(
                   open_since",
         tables.schema
     );
+    let mut rollup = Rollup::default();
     let mut lend = |row: &Row| {
         let columns = KeyColumns {
             hour: row.try_get(0)?,
@@ -44,11 +45,19 @@ pub fn for_each_rollup(
             open_since: row.try_get(7)?,
         };
         let key = columns.to_key(accounts.sid_ref(row.try_get(1)?)?)?;
-        let rollup = rollup::unpack(row.try_get(8)?).ok_or(Failure::NotA("a roll-up"))?;
+        rollup::unpack_into(&mut rollup, row.try_get(8)?).ok_or(Failure::NotA("a roll-up"))?;
         each(key, &rollup);
         Ok::<_, Failure>(ControlFlow::Continue(()))
     };
     tables.connection.for_each_row(&sql, &[&hours.start().0, &hours.end().0], &mut lend)
+}
+
+/// The first and the last hour with roll-ups.
+pub fn hours(tables: Tables<'_>) -> Result<Option<(Hour, Hour)>, Failure> {
+    let sql = format!("SELECT min(hour), max(hour) FROM {}.rollups", tables.schema);
+    let row = tables.connection.query_one(&sql, &[])?;
+    let (first, last): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(first.map(Hour).zip(last.map(Hour)))
 }
 
 /// The keys of a batch, a list for each column.

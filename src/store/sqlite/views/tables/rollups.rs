@@ -26,6 +26,7 @@ pub fn for_each_rollup(
          ORDER BY hour, account, channel, country, status, error_code, kind, open_since",
     )?;
     let mut rows = statement.query([hours.start().0, hours.end().0])?;
+    let mut rollup = Rollup::default();
     while let Some(row) = rows.next()? {
         let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
         let columns = KeyColumns {
@@ -39,10 +40,21 @@ pub fn for_each_rollup(
         };
         let account_sid = accounts.sid_ref(row.get(1)?)?;
         let key = columns.to_key(account_sid).map_err(|NotA(what)| damaged(2, what))?;
-        let rollup = rollup::unpack(row.get_ref(6)?.as_blob()?);
-        each(key, &rollup.ok_or_else(|| damaged(6, "a roll-up"))?);
+        rollup::unpack_into(&mut rollup, row.get_ref(6)?.as_blob()?)
+            .ok_or_else(|| damaged(6, "a roll-up"))?;
+        each(key, &rollup);
     }
     Ok(())
+}
+
+/// The first and the last hour with roll-ups.
+pub fn hours(tables: Tables<'_>) -> rusqlite::Result<Option<(Hour, Hour)>> {
+    // Two queries: SQLite would read every row for both values together.
+    let sql = "SELECT (SELECT min(hour) FROM rollups), (SELECT max(hour) FROM rollups)";
+    tables.prepare(sql)?.query_row([], |row| {
+        let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(first.map(Hour).zip(last.map(Hour)))
+    })
 }
 
 /// Subtracts each message from the roll-up that it was in, and adds it to the one that it is in now.

@@ -1,11 +1,13 @@
 //! The digest of a projection: one SHA-256 over all its messages. It is the same for the same log and rule, on
 //! every engine and machine.
 
-use std::sync::mpsc::sync_channel;
+pub mod pages_ahead;
+
 use std::thread;
 
 use sha2::{Digest, Sha256};
 
+use self::pages_ahead::PagesAhead;
 use crate::domain::digest::Encoding;
 use crate::domain::hash::Hash;
 use crate::domain::message::click::Click;
@@ -18,9 +20,6 @@ use crate::store::{Message, StoreError, Views};
 
 /// Prefix of the encoding; a different encoding gets a different number.
 const PROJECTION_V4: &[u8] = b"delivery-ledger projection 4\n";
-
-/// How many messages are read into memory at a time.
-pub(super) const PAGE_MESSAGES: usize = 1000;
 
 /// Computes a digest from messages in the order of their first arrival.
 pub struct ProjectionDigest {
@@ -56,25 +55,14 @@ impl ProjectionDigest {
 /// The digest of views, whose messages must not change meanwhile.
 pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
     let mut digest = ProjectionDigest::new(views.checkpoint()?.rule);
-    // Reading takes longer than hashing and goes ahead of it.
-    let (read, pages) = sync_channel(1);
     thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut after = 0;
-            loop {
-                let page = views.page(after, PAGE_MESSAGES).map(|(_, messages)| messages);
-                let last = page.as_ref().ok().and_then(|page| page.last()).map(|last| last.id);
-                if read.send(page).is_err() {
-                    return;
-                }
-                let Some(last) = last else { return };
-                after = last;
-            }
-        });
-        for page in pages {
-            page?.iter().for_each(|message| digest.add(message));
+        let (mut pages, mut after) = (PagesAhead::begin(scope, views), 0);
+        loop {
+            let (_, messages) = pages.after(after)?;
+            let Some(last) = messages.last() else { return Ok(digest.finish()) };
+            after = last.id;
+            messages.iter().for_each(|message| digest.add(message));
         }
-        Ok(digest.finish())
     })
 }
 

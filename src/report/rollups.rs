@@ -1,0 +1,94 @@
+//! Makes reports by adding up rollups.
+
+use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
+use std::thread;
+
+use super::figures::Rows;
+use super::local_time::{LocalTime, LocalTimes};
+use super::{Counted, Dimension, ReportQuery, RowKeysRef};
+use crate::domain::rollup::Hour;
+use crate::store::{StoreError, Views};
+
+/// A shorter period takes a few milliseconds, and is read on one thread.
+const SHARED_HOURS_MIN: i64 = 14 * 24;
+
+/// Adds up the rollups of a report; `None` if they do not suffice and messages have to be scanned.
+pub fn count<const N: usize>(
+    views: &dyn Views,
+    query: &ReportQuery,
+    by: &[Vec<Dimension>; N],
+) -> Result<Option<Counted<N>>, StoreError> {
+    let Some((first, last)) = query.rollup_hours(by.iter().flatten()) else { return Ok(None) };
+    if let Some([earlier, later]) = halves(views, first..=last)?
+        && let Some(counted) = count_halves(views, query, by, earlier, later)?
+    {
+        return Ok(Some(counted));
+    }
+    count_hours(views, query, by, first..=last)
+}
+
+/// Two parts of a long period with about as many rollups.
+fn halves(
+    views: &dyn Views,
+    hours: RangeInclusive<Hour>,
+) -> Result<Option<[RangeInclusive<Hour>; 2]>, StoreError> {
+    let Some((first, last)) = views.rollup_hours()? else { return Ok(None) };
+    let (Hour(first), Hour(last)) = (first.max(*hours.start()), last.min(*hours.end()));
+    let length = last.saturating_sub(first);
+    Ok((length >= SHARED_HOURS_MIN).then(|| {
+        let middle = first + length / 2;
+        [*hours.start()..=Hour(middle - 1), Hour(middle)..=*hours.end()]
+    }))
+}
+
+/// Counts both parts at the same time; `None` if they are of different checkpoints, or do not suffice.
+fn count_halves<const N: usize>(
+    views: &dyn Views,
+    query: &ReportQuery,
+    by: &[Vec<Dimension>; N],
+    earlier: RangeInclusive<Hour>,
+    later: RangeInclusive<Hour>,
+) -> Result<Option<Counted<N>>, StoreError> {
+    let (earlier, later) = thread::scope(|scope| {
+        let earlier = scope.spawn(|| count_hours(views, query, by, earlier));
+        let later = count_hours(views, query, by, later);
+        (earlier.join().unwrap_or_else(|panic| resume_unwind(panic)), later)
+    });
+    let (Some((checkpoint, mut rows)), Some((at, others))) = (earlier?, later?) else {
+        return Ok(None);
+    };
+    if checkpoint != at {
+        return Ok(None);
+    }
+    rows.iter_mut().zip(others).for_each(|(rows, others)| rows.merge(others));
+    Ok(Some((checkpoint, rows)))
+}
+
+fn count_hours<const N: usize>(
+    views: &dyn Views,
+    query: &ReportQuery,
+    by: &[Vec<Dimension>; N],
+    hours: RangeInclusive<Hour>,
+) -> Result<Option<Counted<N>>, StoreError> {
+    let mut suffices = true;
+    let mut rows = by.each_ref().map(|_| Rows::default());
+    let needs_times = by.iter().flatten().any(Dimension::is_time);
+    let mut times = LocalTimes::new(&query.zone);
+    let checkpoint = views.for_each_rollup(hours, &mut |key, rollup| {
+        if !suffices || !query.matches(&key) {
+            return;
+        }
+        let local = if needs_times { times.of_hour(key.hour) } else { Some(LocalTime::default()) };
+        let Some(local) = local else {
+            suffices = false;
+            return;
+        };
+        for (rows, by) in rows.iter_mut().zip(by) {
+            let value = |by: &Dimension| by.key(&key, None, local, &query.error_codes);
+            let keys = by.iter().map(value).collect();
+            rows.row(&RowKeysRef(keys)).add_rollup(&key, rollup);
+        }
+    })?;
+    Ok(suffices.then_some((checkpoint, rows)))
+}
