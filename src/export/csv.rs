@@ -53,7 +53,8 @@ impl Encoder for Csv {
             if place > 0 {
                 part.push(b',');
             }
-            let (cell, start) = (column.cell(row), part.len());
+            let start = part.len();
+            let cell = column.cell(row);
             cell.push_text(part);
             if needs_care(&cell) {
                 end_cell(part, start);

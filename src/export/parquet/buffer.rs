@@ -58,8 +58,11 @@ impl Rows {
         if self.buffers.is_empty() {
             self.buffers = columns.iter().map(|column| Buffer::new(column.kind)).collect();
         }
-        let cells = columns.iter().map(cell);
-        self.bytes.push(self.buffers.iter_mut().zip(cells).map(|(to, cell)| to.push(&cell)).sum());
+        let mut bytes = 0;
+        for (column, to) in columns.iter().zip(&mut self.buffers) {
+            bytes += to.push(&cell(column));
+        }
+        self.bytes.push(bytes);
     }
 
     /// Adds some of other rows.
