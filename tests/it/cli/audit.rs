@@ -206,7 +206,7 @@ fn audit_includes_events_that_are_not_projected() {
 #[test]
 fn audit_catches_up_first_if_the_views_are_far_behind() {
     let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
-    let tail = (0..TAIL_EVENTS_MAX + 1).map(|number| event(format!("n={number}")));
+    let tail = (0..=TAIL_EVENTS_MAX).map(|number| event(format!("n={number}")));
     ledger.append(&tail.chain([event(delivered(&sid(1)))]).collect::<Vec<_>>());
 
     let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
