@@ -11,6 +11,9 @@ use crate::projection::throttle::{self, Throttle};
 use crate::store::{EventPages, Store};
 use crate::wire;
 
+/// The bytes of bodies after which events are written: a page of events may have megabytes of them.
+const PART_BODY_BYTES: usize = 64 << 10;
+
 /// The output of an export: the writer of its rows, and the receiver of its progress.
 pub struct Output<'o, W> {
     pub writer: W,
@@ -46,9 +49,10 @@ pub fn events<E: Encoder>(
     let mut callbacks = Throttle::of_threads(1, head_from(store, pin)?);
     let (mut read, mut count, mut part) = (0, 0, E::Part::default());
     for events in EventPages::new(store, 1..=pin) {
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         for event in events? {
             read += 1;
+            bytes += event.event.body.len();
             let reading = projection::read(&event);
             if filter.matches(reading.with_event(&event)) {
                 let account_sid = reading.account_sid.map(Cow::into_owned);
@@ -58,6 +62,11 @@ pub fn events<E: Encoder>(
                 let row = wire::ShownEvent::new(event, account_sid, message_sid, reported, masked);
                 encoder.row(&ExportRow::Event(&row), &mut part);
                 rows += 1;
+            }
+            if bytes >= PART_BODY_BYTES {
+                output.write(&mut part, rows)?;
+                count += rows;
+                (rows, bytes) = (0, 0);
             }
         }
         output.write(&mut part, rows)?;

@@ -1,5 +1,6 @@
 //! Requests of pages that fail: a page with the reason for browsers, problem details for programs.
 
+use delivery_ledger::projection::message_query::TAIL_EVENTS_MAX;
 use delivery_ledger::store::{self, Access, Database};
 use rusqlite::Connection;
 
@@ -34,7 +35,8 @@ fn pages_that_need_the_views_say_how_far_they_have_been_rebuilt() {
     app.caught_up();
     app.stop();
     // More than a page would read from the log itself.
-    let further: Vec<_> = (2..10_200).map(|number| event(delivered(&sid(number)))).collect();
+    let further = 2..TAIL_EVENTS_MAX as u32 + 10;
+    let further: Vec<_> = further.map(|number| event(delivered(&sid(number)))).collect();
     let store = store::open(&Database::Sqlite(app.log_file()), Access::Write).unwrap();
     for events in further.chunks(1_000) {
         store.append(events).unwrap();
@@ -58,13 +60,13 @@ fn pages_that_need_the_views_say_how_far_they_have_been_rebuilt() {
                 );
                 let shown = text(&String::from_utf8(response.body).unwrap());
                 assert!(shown.contains("The views are being rebuilt"), "{target}: {shown}");
-                assert!(shown.contains("1 of 10,199 events"), "{target}: {shown}");
+                assert!(shown.contains("1 of 32,777 events"), "{target}: {shown}");
             });
         }
     });
     views.execute_batch("ROLLBACK").unwrap();
     app.caught_up();
-    assert!(text(&html(&app, "/?since=2026-01-01&until=2026-02-01")).contains("Messages 10,198"));
+    assert!(text(&html(&app, "/?since=2026-01-01&until=2026-02-01")).contains("Messages 32,776"));
 }
 
 #[test]
