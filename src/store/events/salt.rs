@@ -1,16 +1,49 @@
 //! Salts of new events.
 
+use std::cell::RefCell;
+
 use crate::domain::event::Salt;
 
-/// A new salt, from a cryptographic generator of this thread: the system's random source seeds it, again and
-/// again ([`rand::rngs::ThreadRng`]), because a system call for every event takes longer. It never comes from an
-/// id or a clock: with a guessed salt, guesses of an erased event's content could be tested.
+/// How many salts are fetched at a time, because a system call for every event takes longer than the rest of it.
+const FETCHED: usize = 256;
+
+thread_local! {
+    static SALTS: RefCell<Vec<Salt>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A new salt, from the system's random source. It never comes from a seed, an id or a clock: with a guessed
+/// salt, guesses of an erased event's content could be tested.
 ///
 /// # Panics
 ///
 /// If the system has no random bytes, which it has from its start on.
 pub fn new_salt() -> Salt {
-    let mut bytes = [0; Salt::BYTES];
-    rand::fill(&mut bytes);
-    Salt::from_bytes(bytes)
+    SALTS.with_borrow_mut(|salts| {
+        salts.pop().unwrap_or_else(|| {
+            *salts = fetch();
+            salts.pop().expect("some were fetched")
+        })
+    })
+}
+
+fn fetch() -> Vec<Salt> {
+    let mut bytes = [0; FETCHED * Salt::BYTES];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    bytes.as_chunks().0.iter().map(|bytes| Salt::from_bytes(*bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{FETCHED, new_salt};
+
+    #[test]
+    fn no_salt_is_given_twice() {
+        let many = || (0..3 * FETCHED).map(|_| new_salt()).collect::<Vec<_>>();
+        let threads = [(); 4].map(|()| std::thread::spawn(many));
+        let salts = threads.into_iter().flat_map(|thread| thread.join().unwrap());
+        let different: HashSet<_> = salts.map(|salt| *salt.as_bytes()).collect();
+        assert_eq!(different.len(), 4 * 3 * FETCHED);
+    }
 }
