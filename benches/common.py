@@ -125,12 +125,15 @@ def parsed(command):
     return json.loads(output(command))
 
 
-def costs(command):
-    """Runs a command; returns its output, and what it took: wall-clock seconds, seconds of CPU, peak memory in MB."""
+def costs(command, out=subprocess.PIPE):
+    """Runs a command; returns its output, unless that goes to a file, and what it took: wall-clock seconds, seconds
+    of CPU, peak memory in MB."""
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
-    with process.stdout:
-        printed = process.stdout.read()
+    process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    printed = b""
+    if process.stdout:
+        with process.stdout:
+            printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -49,7 +49,7 @@ def main():
     rows = {}
     for form in WRITE:
         export(common.LEDGER, ledger, "messages", form, folder / form)
-        rows["messages", form] = int(duckdb("load", form, folder / form, folder))
+        rows["messages", form] = int(duckdb("load", form, folder / form, folder)[0])
     counts = {"messages": rows["messages", "csv"], "events": events(ledger)}
     rows |= {(content, form): counts[content] for content, form in ALONE
              if form != "xlsx" or counts[content] <= SHEET_ROWS_MAX}
@@ -78,7 +78,7 @@ def events(ledger):
 def one_round(programs, ledger, folder, rows):
     measured = {}
     for form in WRITE:
-        measured["DuckDB", "messages", form] = duckdb_run(form, folder)
+        measured["DuckDB", "messages", form] = duckdb("write", form, folder / "duckdb-out", folder)
     for content, form in rows:
         for name, program in programs.items():
             measured[name, content, form] = export(program, ledger, content, form, folder / "out")
@@ -91,29 +91,14 @@ def export(program, ledger, content, form, to):
     """How long an export takes, and the peak of its memory in MB."""
     command = [program, "--database", f"sqlite:{ledger}", "export", content, "--format", form]
     with open(to, "wb") as out:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=common.ENVIRONMENT)
-        return ended(process, began)
-
-
-def duckdb_run(form, folder):
-    began = time.monotonic()
-    process = subprocess.Popen([VENV / "bin" / "python", __file__, "in-venv", "write", form, folder / "duckdb-out",
-                                folder], stdout=subprocess.PIPE)
-    seconds = float(process.stdout.read())
-    return seconds, ended(process, began)[1]
-
-
-def ended(process, began):
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{process.args} ended with code {process.returncode}")
-    return time.monotonic() - began, used.ru_maxrss / 1024
+        costs = common.costs(command, out)
+    return costs["seconds"], costs["rss_mb"]
 
 
 def duckdb(act, form, file, folder):
-    return common.output([VENV / "bin" / "python", __file__, "in-venv", act, form, file, folder])
+    """What DuckDB prints, and the peak of its memory in MB."""
+    costs = common.costs([VENV / "bin" / "python", __file__, "in-venv", act, form, file, folder])
+    return float(costs["output"]), costs["rss_mb"]
 
 
 def in_venv(act, form, file, folder):

@@ -15,7 +15,6 @@ import pathlib
 import shutil
 import statistics
 import subprocess
-import time
 
 import common
 
@@ -81,30 +80,18 @@ def measure(program, grown, arguments):
 
 def replay(program, folder):
     """The time of a whole replay, its CPU and its memory."""
-    seconds, used = run(program, folder, "replay")
-    return {
-        "replay_seconds": seconds,
-        "replay_cpu": used.ru_utime + used.ru_stime,
-        "replay_memory": used.ru_maxrss / 1024,
-    }
+    used = run(program, folder, "replay")
+    return {"replay_seconds": used["seconds"], "replay_cpu": used["cpu"], "replay_memory": used["rss_mb"]}
 
 
 def verify(program, folder):
     """The time of a whole verification."""
-    return {"verify_seconds": run(program, folder, "verify")[0]}
+    return {"verify_seconds": run(program, folder, "verify")["seconds"]}
 
 
 def run(program, folder, command):
-    """How long a command takes, and what it uses."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [program, "--database", f"sqlite:{folder}/ledger.db", command, "--format", "json"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=common.ENVIRONMENT)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{program} {command} ended with code {process.returncode}")
-    return time.monotonic() - began, used
+    """What a command takes."""
+    return common.costs([program, "--database", f"sqlite:{folder}/ledger.db", command, "--format", "json"])
 
 
 UNITS = {

@@ -1,15 +1,15 @@
 //! The limit of the design: verifies the signature, and appends packed rows in batches, each on disk before
 //! its callbacks are answered. There is no projection, and nothing else that a ledger does.
 
+mod signer;
+
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use delivery_ledger::domain::BodyKind;
-use delivery_ledger::twilio::accounts::{AccountKeys, Token};
-use delivery_ledger::twilio::callback::ParsedBody;
-use delivery_ledger::twilio::signature::{Signed, Verdict, verify_with};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+
+use signer::{Signer, signature};
 
 /// Like the log's writer.
 const QUEUE_ROWS_MAX: usize = 2048;
@@ -19,25 +19,16 @@ const COMMIT_ROWS_MAX: usize = 1024;
 type Waiting = (Vec<u8>, oneshot::Sender<()>);
 
 struct State {
-    keys: AccountKeys,
-    url: [String; 1],
+    signer: Signer,
     queue: SyncSender<Waiting>,
 }
 
 async fn receive(request: HttpRequest, body: web::Bytes, state: web::Data<State>) -> HttpResponse {
-    let signature = request.headers().get("x-twilio-signature");
-    let signature = signature.map(|value| value.as_bytes()).unwrap_or_default();
-    let signed = Signed {
-        urls: &state.url,
-        body: &ParsedBody::parse(BodyKind::Form, &body),
-        signature,
-        settings: None,
-    };
-    if !matches!(verify_with(&signed, &[&state.keys]), Verdict::Valid { .. }) {
+    if !state.signer.has_signed(&request, &body) {
         return HttpResponse::Forbidden().finish();
     }
     let id = uuid::Uuid::now_v7();
-    let row = [id.as_bytes(), signature, &body].concat();
+    let row = [id.as_bytes(), signature(&request), &body].concat();
     let (on_disk, answer) = oneshot::channel();
     if state.queue.try_send((row, on_disk)).is_err() || answer.await.is_err() {
         return HttpResponse::ServiceUnavailable().finish();
@@ -78,16 +69,8 @@ async fn main() -> std::io::Result<()> {
     .expect("a database that can be written");
     let (queue, waiting) = sync_channel(QUEUE_ROWS_MAX);
     std::thread::spawn(move || write(log, &waiting).expect("a log that can be written"));
-    let state = web::Data::new(State {
-        keys: AccountKeys {
-            primary: Token::new(&argument(4)),
-            secondary: None,
-            further: Default::default(),
-            shared: Default::default(),
-        },
-        url: [argument(3)],
-        queue,
-    });
+    let signer = Signer::new(argument(3), &argument(4));
+    let state = web::Data::new(State { signer, queue });
     let server = HttpServer::new(move || {
         App::new().app_data(state.clone()).route("/message-status", web::post().to(receive))
     });

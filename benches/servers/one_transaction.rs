@@ -1,32 +1,25 @@
 //! The conventional design: verifies the signature, then writes an event and the message's status in one
 //! transaction per callback.
 
+mod signer;
+
 use std::sync::Mutex;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::event::{Headers, Source};
-use delivery_ledger::twilio::accounts::{AccountKeys, Token};
-use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
-use delivery_ledger::twilio::signature::{Signed, Verdict, verify_with};
+use delivery_ledger::twilio::callback::ParsedCallback;
 use rusqlite::{Connection, params};
 
+use signer::Signer;
+
 struct State {
-    keys: AccountKeys,
-    url: [String; 1],
+    signer: Signer,
     database: Mutex<Connection>,
 }
 
 async fn receive(request: HttpRequest, body: web::Bytes, state: web::Data<State>) -> HttpResponse {
-    let signature = request.headers().get("x-twilio-signature");
-    let signed = Signed {
-        urls: &state.url,
-        body: &ParsedBody::parse(BodyKind::Form, &body),
-        signature: signature.map(|value| value.as_bytes()).unwrap_or_default(),
-        settings: None,
-    };
-    if !matches!(verify_with(&signed, &[&state.keys]), Verdict::Valid { .. }) {
+    if !state.signer.has_signed(&request, &body) {
         return HttpResponse::Forbidden().finish();
     }
     let written = web::block(move || write(&state, &body)).await;
@@ -80,13 +73,7 @@ async fn main() -> std::io::Result<()> {
         )
         .expect("a database that can be written");
     let state = web::Data::new(State {
-        keys: AccountKeys {
-            primary: Token::new(&argument(4)),
-            secondary: None,
-            further: Default::default(),
-            shared: Default::default(),
-        },
-        url: [argument(3)],
+        signer: Signer::new(argument(3), &argument(4)),
         database: Mutex::new(database),
     });
     let server = HttpServer::new(move || {

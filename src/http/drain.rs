@@ -25,7 +25,6 @@ struct Shared {
 }
 
 /// The requests in flight of one worker.
-#[derive(Clone)]
 pub struct WorkerDrain {
     in_flight: Arc<AtomicUsize>,
     shared: Arc<Shared>,

@@ -20,20 +20,20 @@ use crate::store::{Store, StoreError};
 
 /// How long events wait to be projected in one batch. Projecting after every commit would cost a third of the
 /// ingest rate.
-pub const BATCH_WAIT: Duration = Duration::from_millis(100);
+const BATCH_WAIT: Duration = Duration::from_millis(100);
 
 /// The same on a ledger with several nodes, where others have to notice the batch after that.
-pub const BATCH_WAIT_SHARED: Duration = Duration::from_millis(50);
+const BATCH_WAIT_SHARED: Duration = Duration::from_millis(50);
 
 /// A batch of this size does not wait for more: each page is then written once for many events.
-pub const BATCH_EVENTS: u64 = BATCH_EVENTS_MAX;
+const BATCH_EVENTS: u64 = BATCH_EVENTS_MAX;
 
 /// A batch that has this many events after the wait goes on waiting, [`BUSY_WAITS`] times as long: under such a load,
 /// fewer and larger batches leave more processor time for callbacks.
-pub const BATCH_EVENTS_BUSY: u64 = 1024;
+const BATCH_EVENTS_BUSY: u64 = 1024;
 
 /// See [`BATCH_EVENTS_BUSY`].
-pub const BUSY_WAITS: u32 = 3;
+const BUSY_WAITS: u32 = 3;
 
 /// How often waiting callers check whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -20,12 +20,23 @@ pub fn count<const N: usize>(
     by: &[Vec<Dimension>; N],
 ) -> Result<Option<Counted<N>>, StoreError> {
     let Some((first, last)) = query.rollup_hours(by.iter().flatten()) else { return Ok(None) };
-    if let Some([earlier, later]) = halves(views, first..=last)?
-        && let Some(counted) = count_halves(views, query, by, earlier, later)?
-    {
-        return Ok(Some(counted));
+    let Some([earlier, later]) = halves(views, first..=last)? else {
+        return count_hours(views, query, by, first..=last);
+    };
+    let (earlier, later) = thread::scope(|scope| {
+        let earlier = scope.spawn(|| count_hours(views, query, by, earlier));
+        let later = count_hours(views, query, by, later);
+        (earlier.join().unwrap_or_else(|panic| resume_unwind(panic)), later)
+    });
+    let (Some((checkpoint, mut rows)), Some((at, others))) = (earlier?, later?) else {
+        return Ok(None);
+    };
+    if checkpoint != at {
+        // The views have read on between the two.
+        return count_hours(views, query, by, first..=last);
     }
-    count_hours(views, query, by, first..=last)
+    rows.iter_mut().zip(others).for_each(|(rows, others)| rows.merge(others));
+    Ok(Some((checkpoint, rows)))
 }
 
 /// Two parts of a long period with about as many rollups.
@@ -40,29 +51,6 @@ fn halves(
         let middle = first + length / 2;
         [*hours.start()..=Hour(middle - 1), Hour(middle)..=*hours.end()]
     }))
-}
-
-/// Counts both parts at the same time; `None` if they are of different checkpoints, or do not suffice.
-fn count_halves<const N: usize>(
-    views: &dyn Views,
-    query: &ReportQuery,
-    by: &[Vec<Dimension>; N],
-    earlier: RangeInclusive<Hour>,
-    later: RangeInclusive<Hour>,
-) -> Result<Option<Counted<N>>, StoreError> {
-    let (earlier, later) = thread::scope(|scope| {
-        let earlier = scope.spawn(|| count_hours(views, query, by, earlier));
-        let later = count_hours(views, query, by, later);
-        (earlier.join().unwrap_or_else(|panic| resume_unwind(panic)), later)
-    });
-    let (Some((checkpoint, mut rows)), Some((at, others))) = (earlier?, later?) else {
-        return Ok(None);
-    };
-    if checkpoint != at {
-        return Ok(None);
-    }
-    rows.iter_mut().zip(others).for_each(|(rows, others)| rows.merge(others));
-    Ok(Some((checkpoint, rows)))
 }
 
 fn count_hours<const N: usize>(

@@ -101,21 +101,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyone_is_woken_at_their_own_position() {
-        let head = Head::at(2);
-        let soon = Instant::now() + Duration::from_secs(10);
+    fn who_waits_is_woken_at_their_own_position_and_no_later() {
+        let (head, deadline) = (Head::at(2), Instant::now() + Duration::from_secs(30));
+        // The lowest position that a thread waits for, once it is this one.
+        let until_awaited = |position| {
+            while head.lock().awaited != Some(position) {
+                assert!(Instant::now() < deadline, "nobody waits for {position}");
+                std::thread::yield_now();
+            }
+        };
         std::thread::scope(|scope| {
-            let waiting = [3, 4, 4, 6].map(|position| {
-                let head = &head;
-                (position, scope.spawn(move || head.wait(position, soon)))
-            });
-            for to in 3..=6 {
-                head.advance(to);
-            }
-            for (position, waiting) in waiting {
-                assert!(waiting.join().unwrap() >= position);
-            }
+            let late = scope.spawn(|| head.wait(6, deadline));
+            until_awaited(6);
+            let early = scope.spawn(|| head.wait(4, deadline));
+            until_awaited(4);
+
+            head.advance(3);
+            assert!(!early.is_finished() && !late.is_finished());
+            head.advance(4);
+            assert_eq!(early.join().unwrap(), 4);
+            until_awaited(6);
+            head.advance(7);
+            assert_eq!(late.join().unwrap(), 7);
         });
-        assert_eq!(head.wait(7, Instant::now()), 6, "it has not got there");
+        assert!(Instant::now() < deadline, "they were woken, and did not give up");
+        assert_eq!(head.wait(8, Instant::now()), 7, "it has not got there");
     }
 }

@@ -238,7 +238,7 @@ impl Evidence {
 
     /// True if both a success and a failure were reported.
     pub fn has_conflict(&self) -> bool {
-        self.status_times.has_success() && self.status_times.has_failure()
+        self.status_times.has_conflict()
     }
 
     /// True if the outcome is known.

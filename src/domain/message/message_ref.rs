@@ -100,7 +100,7 @@ impl<'a> MessageRef<'a> {
 
     /// True if both a success and a failure were reported.
     pub fn has_conflict(&self) -> bool {
-        self.status_times.has_success() && self.status_times.has_failure()
+        self.status_times.has_conflict()
     }
 
     /// True if it is an outbound message whose outcome is not known yet.

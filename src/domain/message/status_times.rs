@@ -41,6 +41,11 @@ impl StatusTimes {
         self.statuses().any(Status::is_failure)
     }
 
+    /// True if both a success and a failure were reported.
+    pub fn has_conflict(&self) -> bool {
+        self.has_success() && self.has_failure()
+    }
+
     /// Statuses and times, in order of precedence.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Status, Timestamp)> {
         self.0.iter().copied()

@@ -107,8 +107,9 @@ impl CallbackMetrics {
 
     /// Counts a callback that is on disk.
     pub fn stored(&self, word: StatusWord, waited: Duration) {
-        let counter = self.stored.iter().find(|(other, _)| *other == word);
-        counter.inspect(|(_, counter)| counter.inc());
+        if let Some((_, counter)) = self.stored.iter().find(|(other, _)| *other == word) {
+            counter.inc();
+        }
         self.append_seconds.observe(waited.as_secs_f64());
         self.recent.accepted();
     }

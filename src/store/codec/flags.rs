@@ -45,7 +45,7 @@ impl Flag {
     fn is_set_for(self, facts: &FlagFacts<'_>) -> bool {
         let FlagFacts { status, status_times, kinds, counts } = facts;
         match self {
-            Flag::Conflict => status_times.has_success() && status_times.has_failure(),
+            Flag::Conflict => status_times.has_conflict(),
             Flag::Late => counts.late > 0,
             Flag::Duplicate => counts.duplicates > 0,
             Flag::Open => kinds.is_open(*status),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::domain::event::Salt;
 
-/// How many salts are fetched at a time, because a system call for every event takes longer than the rest of it.
+/// How many salts one system call fetches.
 const FETCHED: usize = 256;
 
 thread_local! {

@@ -167,22 +167,12 @@ impl Tables<'_> {
         last: u64,
         each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<(), Failure> {
-        let accounts = self.accounts()?;
-        let sql = format!(
-            "SELECT {REF_COLUMNS}
-             FROM {}.messages
-             WHERE id > $1 AND id <= $2
-             ORDER BY id",
-            self.schema
-        );
-        let bound = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
-        let mut buffers = AddressBuffers::default();
-        let mut lend = |row: &Row| {
+        let (accounts, mut buffers) = (self.accounts()?, AddressBuffers::default());
+        self.for_each_row(REF_COLUMNS, after, last, &mut |row| {
             let account_sid = accounts.sid_ref(row.try_get(0)?)?;
             each(&message_row::message_ref(row, account_sid, &mut buffers)?);
-            Ok::<_, Failure>(ControlFlow::Continue(()))
-        };
-        self.connection.for_each_row(&sql, &[&bound(after), &bound(last)], &mut lend)
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Lends each message with an id after one and up to another, with everything that is shown of it, until
@@ -194,21 +184,29 @@ impl Tables<'_> {
         last: u64,
         each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let accounts = self.accounts()?;
+        let (accounts, mut buffers) = (self.accounts()?, RowBuffers::default());
+        self.for_each_row(COLUMNS, after, last, &mut |row| {
+            Ok(each(&message_row::whole_message(row, rule, &accounts, &mut buffers)?))
+        })
+    }
+
+    /// Lends these columns of each message with an id after one and up to another, until `each` breaks.
+    fn for_each_row(
+        &self,
+        columns: &str,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&Row) -> Result<ControlFlow<()>, Failure>,
+    ) -> Result<(), Failure> {
         let sql = format!(
-            "SELECT {COLUMNS}
+            "SELECT {columns}
              FROM {}.messages
              WHERE id > $1 AND id <= $2
              ORDER BY id",
             self.schema
         );
         let bound = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
-        let mut buffers = RowBuffers::default();
-        let mut lend = |row: &Row| {
-            let message = message_row::whole_message(row, rule, &accounts, &mut buffers)?;
-            Ok::<_, Failure>(each(&message))
-        };
-        self.connection.for_each_row(&sql, &[&bound(after), &bound(last)], &mut lend)
+        self.connection.for_each_row(&sql, &[&bound(after), &bound(last)], each)
     }
 
     /// The last id, which is also the number of messages.

@@ -147,20 +147,12 @@ impl<'c> Tables<'c> {
         last: u64,
         each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> rusqlite::Result<()> {
-        let accounts = self.accounts()?;
-        let mut statement = self.prepare(&format!(
-            "SELECT {REF_COLUMNS}
-             FROM messages
-             WHERE id > ?1 AND id <= ?2
-             ORDER BY id"
-        ))?;
-        let mut rows = statement.query([after, last])?;
-        let mut buffers = AddressBuffers::default();
-        while let Some(row) = rows.next()? {
+        let (accounts, mut buffers) = (self.accounts()?, AddressBuffers::default());
+        self.for_each_row(REF_COLUMNS, after, last, &mut |row| {
             let account_sid = accounts.sid_ref(row.get(0)?)?;
             each(&message_row::message_ref(row, account_sid, &mut buffers)?);
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Lends each message with an id after one and up to another, with everything that is shown of it, until
@@ -172,18 +164,29 @@ impl<'c> Tables<'c> {
         last: u64,
         each: &mut dyn FnMut(&WholeMessage<'_>) -> ControlFlow<()>,
     ) -> rusqlite::Result<()> {
-        let accounts = self.accounts()?;
+        let (accounts, mut buffers) = (self.accounts()?, RowBuffers::default());
+        self.for_each_row(COLUMNS, after, last, &mut |row| {
+            Ok(each(&message_row::whole_message(row, rule, &accounts, &mut buffers)?))
+        })
+    }
+
+    /// Lends these columns of each message with an id after one and up to another, until `each` breaks.
+    fn for_each_row(
+        &self,
+        columns: &str,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<ControlFlow<()>>,
+    ) -> rusqlite::Result<()> {
         let mut statement = self.prepare(&format!(
-            "SELECT {COLUMNS}
+            "SELECT {columns}
              FROM messages
              WHERE id > ?1 AND id <= ?2
              ORDER BY id"
         ))?;
         let mut rows = statement.query([after, last])?;
-        let mut buffers = RowBuffers::default();
         while let Some(row) = rows.next()? {
-            let message = message_row::whole_message(row, rule, &accounts, &mut buffers)?;
-            if each(&message).is_break() {
+            if each(row)?.is_break() {
                 break;
             }
         }
