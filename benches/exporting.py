@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Compares exports with DuckDB, which writes the same rows from a table of its own, on one thread.
 
-    benches/exporting.py [--events 3000000] [--data FOLDER] [--rounds 5] [--program PROGRAM ...]
+    benches/exporting.py [--events 3000000] [--data FOLDER] [--rounds 5] [--compared-only]
+                        [--program PROGRAM ...]
 
 Needs cargo and about 2 KB of disk an event. Installs DuckDB, in the version of requirements.txt, into
 target/bench/venv. The ledger has simulated messages, or is the ledger.db in FOLDER, which is only read.
 DuckDB's table of a format is read from our export in this format, so that it has the same rows and columns.
 Each round runs everything in turn, each in a process of its own that writes to a file and does not sync it.
 Prints rows per second with their ratio to DuckDB's of the same round, and the peak of memory; and our
-exports of events and spreadsheets without a comparison. With --program other builds are measured, too.
+exports of events and spreadsheets without a comparison, unless --compared-only is given. With --program
+other builds are measured, too.
 """
 import argparse
 import os
@@ -39,6 +41,7 @@ def main():
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compared-only", action="store_true")
     parser.add_argument("--program", type=pathlib.Path, nargs="+", default=[])
     arguments = parser.parse_args()
     common.build()
@@ -51,10 +54,11 @@ def main():
         export(common.LEDGER, ledger, "messages", form, folder / form)
         rows["messages", form] = int(duckdb("load", form, folder / form, folder)[0])
     counts = {"messages": rows["messages", "csv"], "events": events(ledger)}
-    rows |= {(content, form): counts[content] for content, form in ALONE
+    alone = [] if arguments.compared_only else ALONE
+    rows |= {(content, form): counts[content] for content, form in alone
              if form != "xlsx" or counts[content] <= SHEET_ROWS_MAX}
     rounds = [one_round(programs, ledger, folder, rows) for _ in range(arguments.rounds)]
-    table(programs, rows, rounds)
+    table(programs, rows, counts, rounds)
 
 
 def install():
@@ -117,8 +121,8 @@ def in_venv(act, form, file, folder):
     print(time.monotonic() - began)
 
 
-def table(programs, rows, rounds):
-    count = f"{rows['messages', 'csv']:,} messages, {rows['events', 'csv']:,} events"
+def table(programs, rows, counts, rounds):
+    count = f"{counts['messages']:,} messages, {counts['events']:,} events"
     print(common.machine_line(f"{count}; medians of {len(rounds)} rounds"))
     lines = []
     for (content, form), total in rows.items():

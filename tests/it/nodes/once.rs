@@ -47,6 +47,9 @@ fn events_are_forwarded_by_one_node_and_by_another_once_that_is_gone() {
         "{:?}",
         attempts(&application)
     );
+    first.eventually("it has recorded that they are accepted", || {
+        first.value("forward_lag_events{target=\"orders\"}") == 0.0
+    });
 
     first.stop();
     (1..=20).for_each(|n| assert_eq!(second.receive(delivered(&sid(n)).bytes()).code, 200));

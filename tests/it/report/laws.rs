@@ -171,7 +171,7 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
 
 #[test]
 fn rollups_scan_and_naive_computation_agree() {
-    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
     let stretches = vec(vec(said(), 1..25), 1..4);
     let outcome = TestRunner::new(config).run(&stretches, |stretches| {
         let ledger = Ledger::new();
