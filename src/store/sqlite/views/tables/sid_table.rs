@@ -7,25 +7,42 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// The maximum number of messages: 151 MB. Each part of it is then seven eighths full; with more
-/// messages it would be twice as large.
-const MESSAGES_MAX: usize = (7 << 21) - (1 << 15);
+/// The maximum number of messages, which take at most 160 MB.
+const MESSAGES_MAX: usize = 15_000_000;
 
-/// The number of parts. Each doubles on its own, so that there are never two whole copies of it.
-const PARTS: usize = 64;
+/// The number of parts. Each is merged on its own, so that there are never two whole copies of the entries.
+const PARTS: usize = 256;
+
+/// A part is merged when one in so many of its entries is recent. Fewer would be merged more often, and more would
+/// take more memory: a hash table takes up to 20 bytes for each.
+const RECENT_SHARE: usize = 8;
+
+/// As many recent entries are not worth a merge.
+const RECENT_MIN: usize = 256;
+
+/// How far an entry is from where evenly distributed hashes would put it, if it is nearby.
+const NEAR: usize = 256;
 
 /// Ids of messages by the hash of SID and account.
 #[derive(Debug)]
 pub struct SidTable {
-    /// For each message half of the hash, and its id.
-    parts: Vec<HashTable<(u32, u32)>>,
+    parts: Vec<Part>,
     messages: usize,
     hasher: RandomState,
 }
 
+/// The ids of messages whose hashes have something in common.
+#[derive(Debug, Default)]
+struct Part {
+    /// Half of the hash, and the id: in order, because that takes the least memory.
+    merged: Vec<(u32, u32)>,
+    /// The same of messages that have been added since.
+    recent: HashTable<(u32, u32)>,
+}
+
 impl Default for SidTable {
     fn default() -> Self {
-        let parts = (0..PARTS).map(|_| HashTable::new()).collect();
+        let parts = (0..PARTS).map(|_| Part::default()).collect();
         Self { parts, messages: 0, hasher: RandomState::default() }
     }
 }
@@ -35,15 +52,14 @@ impl SidTable {
     pub fn insert(&mut self, sid: &[u8], account: i64, id: u64) {
         let id = u32::try_from(id).expect("the table is full before ids have more bits");
         let (part, half) = self.place(sid, account);
-        self.parts[part].insert_unique(spread(half), (half, id), |(half, _)| spread(*half));
+        self.parts[part].insert(half, id);
         self.messages += 1;
     }
 
     /// The ids that the message may have; few have more than one.
     pub fn ids(&self, sid: &[u8], account: i64) -> impl Iterator<Item = u64> {
         let (part, half) = self.place(sid, account);
-        let found = self.parts[part].iter_hash(spread(half));
-        found.filter(move |(other, _)| *other == half).map(|(_, id)| u64::from(*id))
+        self.parts[part].ids(half).map(u64::from)
     }
 
     /// True if another batch may not fit.
@@ -57,7 +73,84 @@ impl SidTable {
     }
 }
 
+impl Part {
+    fn insert(&mut self, half: u32, id: u32) {
+        self.recent.insert_unique(spread(half), (half, id), |(half, _)| spread(*half));
+        if self.recent.len() >= RECENT_MIN.max(self.merged.len() / RECENT_SHARE) {
+            self.merge();
+        }
+    }
+
+    fn merge(&mut self) {
+        self.merged.reserve_exact(self.recent.len());
+        self.merged.extend(self.recent.drain());
+        // Finds the two runs, and merges them.
+        self.merged.sort();
+    }
+
+    fn ids(&self, half: u32) -> impl Iterator<Item = u32> {
+        let recent = self.recent.iter_hash(spread(half)).filter(move |entry| entry.0 == half);
+        let merged =
+            self.merged[self.first(half)..].iter().take_while(move |entry| entry.0 == half);
+        merged.chain(recent).map(|(_, id)| *id)
+    }
+
+    /// The place of the first merged entry that is not before this half of a hash.
+    fn first(&self, half: u32) -> usize {
+        let merged = &self.merged;
+        let expected = ((u64::from(half) * merged.len() as u64) >> 32) as usize;
+        let (from, to) = (expected.saturating_sub(NEAR), (expected + NEAR).min(merged.len()));
+        let is_before = |entry: &(u32, u32)| entry.0 < half;
+        let is_near = (from == 0 || is_before(&merged[from - 1]))
+            && (to == merged.len() || !is_before(&merged[to]));
+        let (from, to) = if is_near { (from, to) } else { (0, merged.len()) };
+        from + merged[from..to].partition_point(is_before)
+    }
+}
+
 /// A hash of all bits from half of one.
 fn spread(half: u32) -> u64 {
     u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_is_found_before_and_after_merges() {
+        const MESSAGES: u64 = 300_000;
+        let mut table = SidTable::default();
+        let sid = |id: u64| id.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        for id in 0..MESSAGES {
+            table.insert(&sid(id), 1, id);
+        }
+
+        let lost = (0..MESSAGES).find(|id| !table.ids(&sid(*id), 1).any(|found| found == *id));
+
+        assert_eq!(lost, None);
+        assert!(table.parts.iter().all(|part| part.merged.len() > 3 * RECENT_MIN));
+        assert!(table.parts.iter().any(|part| !part.recent.is_empty()));
+        assert_eq!((0..MESSAGES).filter(|id| table.ids(&sid(*id), 2).next().is_some()).count(), 0);
+    }
+
+    #[test]
+    fn halves_of_hashes_that_are_equal_or_unevenly_distributed_are_found() {
+        let mut part = Part::default();
+        // All far below the middle, and each twice.
+        for id in 0..4_000 {
+            part.insert(id / 2, id);
+        }
+        part.insert(u32::MAX, 4_000);
+        part.merge();
+
+        let found = |half| {
+            let mut ids: Vec<_> = part.ids(half).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert!((0..2_000).all(|half| found(half) == [2 * half, 2 * half + 1]));
+        assert_eq!(found(u32::MAX), [4_000]);
+        assert!(found(2_000).is_empty());
+    }
 }
