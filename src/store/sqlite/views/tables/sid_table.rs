@@ -14,7 +14,7 @@ const MESSAGES_MAX: usize = 15_000_000;
 const PARTS: usize = 256;
 
 /// A part is merged when one in so many of its entries is recent. Fewer would be merged more often, and more would
-/// take more memory: a hash table takes up to 20 bytes for each.
+/// take more memory: a hash table takes up to 21 bytes for each, and keeps it.
 const RECENT_SHARE: usize = 8;
 
 /// As many recent entries are not worth a merge.
@@ -62,7 +62,7 @@ impl SidTable {
         self.parts[part].ids(half).map(u64::from)
     }
 
-    /// True if another batch may not fit.
+    /// True if it has the maximum number of messages; those of one more batch still fit.
     pub fn is_full(&self) -> bool {
         self.messages >= MESSAGES_MAX
     }
@@ -84,7 +84,7 @@ impl Part {
     fn merge(&mut self) {
         self.merged.reserve_exact(self.recent.len());
         self.merged.extend(self.recent.drain());
-        // Finds the two runs, and merges them.
+        // Most of it is in order, and is merged with the rest.
         self.merged.sort();
     }
 
@@ -115,6 +115,9 @@ fn spread(half: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,28 +132,36 @@ mod tests {
         let lost = (0..MESSAGES).find(|id| !table.ids(&sid(*id), 1).any(|found| found == *id));
 
         assert_eq!(lost, None);
-        assert!(table.parts.iter().all(|part| part.merged.len() > 3 * RECENT_MIN));
+        assert!(table.parts.iter().all(|part| part.merged.len() >= 2 * RECENT_MIN));
         assert!(table.parts.iter().any(|part| !part.recent.is_empty()));
-        assert_eq!((0..MESSAGES).filter(|id| table.ids(&sid(*id), 2).next().is_some()).count(), 0);
+        // A hash of 40 bits in common is rare: one is expected in a dozen runs.
+        let found = (0..MESSAGES).filter(|id| table.ids(&sid(*id), 2).next().is_some());
+        assert!(found.count() < 10, "messages of another account");
     }
 
-    #[test]
-    fn halves_of_hashes_that_are_equal_or_unevenly_distributed_are_found() {
-        let mut part = Part::default();
-        // All far below the middle, and each twice.
-        for id in 0..4_000 {
-            part.insert(id / 2, id);
-        }
-        part.insert(u32::MAX, 4_000);
-        part.merge();
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 
-        let found = |half| {
-            let mut ids: Vec<_> = part.ids(half).collect();
-            ids.sort_unstable();
-            ids
-        };
-        assert!((0..2_000).all(|half| found(half) == [2 * half, 2 * half + 1]));
-        assert_eq!(found(u32::MAX), [4_000]);
-        assert!(found(2_000).is_empty());
+        /// Evenly distributed or not, and with many that are equal.
+        #[test]
+        fn the_first_of_equal_halves_is_found_wherever_it_is(
+            halves in vec(prop_oneof![any::<u32>(), 0..50_u32, Just(u32::MAX), Just(1 << 31)], 0..3_000),
+            others in vec(any::<u32>(), 20),
+        ) {
+            let mut part = Part::default();
+            for (half, id) in halves.iter().zip(0..) {
+                part.recent.insert_unique(spread(*half), (*half, id), |(half, _)| spread(*half));
+            }
+            part.merge();
+
+            for half in halves.iter().chain(&others) {
+                for half in [*half, half.saturating_sub(1), half.saturating_add(1)] {
+                    prop_assert_eq!(part.first(half), part.merged.partition_point(|entry| entry.0 < half));
+                }
+            }
+            for (half, id) in halves.iter().zip(0..) {
+                prop_assert!(part.ids(*half).any(|found| found == id));
+            }
+        }
     }
 }
