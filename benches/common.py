@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -129,7 +130,8 @@ def costs(command, out=subprocess.PIPE):
     """Runs a command; returns its output, unless that goes to a file, and what it took: wall-clock seconds, seconds
     of CPU, peak memory in MB."""
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    errors = tempfile.TemporaryFile()
+    process = subprocess.Popen(command, stdout=out, stderr=errors, env=ENVIRONMENT)
     printed = b""
     if process.stdout:
         with process.stdout:
@@ -137,7 +139,8 @@ def costs(command, out=subprocess.PIPE):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{command} failed: {printed.decode()}")
+        errors.seek(0)
+        sys.exit(f"{command} failed: {errors.read().decode()}")
     return {"output": printed.decode(), "seconds": time.monotonic() - began,
             "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": usage.ru_maxrss / 1024}
 

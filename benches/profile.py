@@ -12,6 +12,7 @@ import argparse
 import collections
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -22,20 +23,21 @@ SAMPLES_A_SECOND = 1999
 FUNCTIONS = 30
 # By stage: the functions that belong to it; the first stage that fits counts.
 STAGES = {
-    "kernel: network": r"\[k\] \S*(tcp|sock|skb|inet|ip_|net_|netif|loopback|softirq|send|recv|ep_|epoll|copy_(to|from)_iter"
-                       r"|eth_|dev_|nf_|qdisc|process_backlog)",
-    "kernel: disk": r"\[k\] \S*(ext4|jbd2|blk|bio|iowrite|virtio|virtqueue|page|folio|xas|write|fsync|filemap|inode|submit)",
+    "kernel: memory": r"\[k\] \S*(fault|clear_page|prep_new_page|anon|alloc_page|free_unref|unmap|mmap|uncharge|charge)",
+    "kernel: network": r"\[k\] \S*(tcp|sock|skb|inet|\bip_|\bnet_|netif|loopback|softirq|send|recv|\bep_|epoll"
+                       r"|copy_(to|from)_iter|eth_|\bdev_|nf_|qdisc|process_backlog)",
+    "kernel: disk": r"\[k\] \S*(ext4|jbd2|blk|\bbio|iowrite|virtio|virtqueue|page|folio|xas|write|fsync|filemap|inode)",
     "kernel: changing threads, and the rest": r"\[k\]",
-    "signature and form": r"sha1|hmac|base64|percent|twilio::(signature|form|callback|direction|event_sids)|memchr",
-    "digests": r"sha2|siphash|tree|digest",
-    "SQLite": r"sqlite|pcache1|rusqlite|vdbe|btree|yy_|wal[A-Z]|pager|unixW|unixR|cellSizePtr|balance|moveToChild"
-              r"|getPageNormal|allocateSpace|insertCell|btreeParse|fillInCell|jrnl|memdb|whereL",
-    "memory: allocating and copying": r"malloc|free|calloc|realloc|mem(move|cpy|set|cmp)|unlink_chunk|brk|bcmp",
+    "projection": r"delivery_ledger::(projection|domain|report|store::(sqlite|postgres)::views)",
     "log": r"delivery_ledger::(store|seal)",
-    "projection": r"delivery_ledger::(projection|domain|report)",
+    "SQLite": r"sqlite3|pcache1|rusqlite|Vdbe|[Bb]tree[A-Z]|yy_|\bwal[A-Z]|pager|unix(W|R|F|S)|cellSizePtr|balance"
+              r"|moveToChild|getPageNormal|allocateSpace|insertCell|fillInCell|vdbe[A-Z]",
+    "digests": r"sha2|siphash",
+    "signature and form": r"sha1|hmac|base64|percent|delivery_ledger::twilio|memchr",
+    "memory: allocating and copying": r"malloc|free|calloc|realloc|mem(move|cpy|set|cmp)|unlink_chunk|brk|bcmp",
     "export": r"delivery_ledger::(export|wire)|parquet|zlib|csv",
-    "HTTP and runtime": r"actix|tokio|httparse|http::|mio::|futures|delivery_ledger::http|epoll|mpmc|parking_lot|bytes::"
-                        r"|clock_gettime|__send|__recv|waker|task",
+    "HTTP and runtime": r"actix|tokio|httparse|http::|mio::|futures|delivery_ledger::(http|server)|epoll|mpmc"
+                        r"|parking_lot|bytes::|clock_gettime|__send|__recv|waker",
 }
 REST = "the rest: iterators, hash tables, time"
 
@@ -50,13 +52,19 @@ def main():
     common.presign()
     print(common.machine_line(f"{arguments.connections} connections for {arguments.seconds} s; "
                               f"a demo of {arguments.messages:,} messages"))
-    show("callback", *of_callbacks(arguments))
+    show("A callback", *of_callbacks(arguments))
     demo = common.parsed([common.LEDGER, "demo", "--exit", "--format", "json", "--messages", str(arguments.messages)])
     ledger = [common.LEDGER, "--database", f"sqlite:{demo['ledger']}"]
     counts = demo["by_status"][-1]
-    show("replayed event", *of_command([*ledger, "replay"], counts["events"]))
-    show("exported message", *of_command([*ledger, "export", "messages", "--format", "csv"], counts["messages"]))
-    subprocess.run(["rm", "-r", demo["folder"]], check=True)
+    try:
+        of_ledger(ledger, counts)
+    finally:
+        shutil.rmtree(demo["folder"])
+
+
+def of_ledger(ledger, counts):
+    show("A replayed event", *of_command([*ledger, "replay"], counts["events"]))
+    show("An exported message", *of_command([*ledger, "export", "messages", "--format", "csv"], counts["messages"]))
 
 
 def of_callbacks(arguments):
@@ -67,9 +75,11 @@ def of_callbacks(arguments):
         watch = common.Watch(server.pid)
         subprocess.run(record("-p", server.pid, "--", "sleep", arguments.seconds), check=True,
                        stderr=subprocess.DEVNULL)
-        answered = json.loads(load.communicate()[0].splitlines()[-1])["requests"]
+        load = json.loads(load.communicate()[0].splitlines()[-1])
+        if load["refused"] or load["failed"]:
+            sys.exit(f"not all callbacks were acknowledged: {load}")
         common.catch_up_seconds()
-        return functions(), watch.seen()["cpu_seconds"] / answered * 1e6
+        return functions(), watch.seen()["cpu_seconds"] / load["requests"] * 1e6
 
 
 def of_command(command, count):
@@ -88,7 +98,7 @@ def functions():
     """Share, thread and function of every row that perf reports."""
     report = subprocess.run(["perf", "report", "--stdio", "--input", common.WORK / "perf.data", "--sort", "comm,symbol",
                              "--field-separator", "|"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    rows = re.findall(r"^ *([\d.]+)%?\|([^|]*)\|(\[.\] [^|]*)", report.stdout.decode(), re.MULTILINE)
+    rows = re.findall(r"^ *([\d.]+)% *\|([^|\n]*)\|(\[.\] [^|\n]*)", report.stdout.decode(), re.MULTILINE)
     if not rows:
         sys.exit("perf has no samples")
     return [(float(share) / 100, thread.strip(), function.strip()) for share, thread, function in rows]
@@ -111,7 +121,7 @@ def show(path, rows, microseconds):
     lines = [[name, *(f"{cost.get((name, thread), 0):.1f}" for thread in threads), f"{total(cost, 0, name):.1f}"]
              for name in stages]
     lines.append(["**all**", *(f"{total(cost, 1, thread):.1f}" for thread in threads), f"{microseconds:.1f}"])
-    print(f"\n## Microseconds of a {path}\n")
+    print(f"\n## {path}: microseconds of processor time\n")
     print(common.markdown(["stage", *threads, "all threads"], lines))
     print("\n```")
     for share, thread, function in sorted(rows, reverse=True)[:FUNCTIONS]:

@@ -140,7 +140,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+        #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
 
         /// Evenly distributed or not, and with many that are equal.
         #[test]
