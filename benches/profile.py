@@ -6,7 +6,9 @@
 Needs cargo, wrk and perf (Debian's linux-perf), which has to be allowed to see the kernel. perf samples the
 server under the load of wrk, then `replay` and `export messages --format csv` of a ledger that `demo` makes.
 Each sample belongs to the function that ran, so a stage is what a function is for, without what it calls, and the
-stages of a path add up to its processor time. Prints a table for each path, and its functions with their shares.
+stages of a path add up to its processor time. That of callbacks is of the whole run, in which the projection
+catches up, and the shares are those while the load lasts. Prints a table for each path, and its functions with
+their shares.
 """
 import argparse
 import collections
