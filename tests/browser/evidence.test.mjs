@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
+import { launch, open, testAccessible } from "./support/browser.mjs";
 import { Ledger, sid } from "./support/ledger.mjs";
 
 const SEALED = `/messages/${sid(1)}`;
@@ -82,19 +82,10 @@ function section(page, name) {
 }
 
 for (const [name, target] of Object.entries(STATES)) {
-  for (const width of WIDTHS) {
-    for (const colorScheme of SCHEMES) {
-      test(`${name} at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
-        const page = await open(browser, { width, colorScheme, failing: name in STATUS });
-        assert.equal((await page.goto(ledger.url(target))).status(), STATUS[name] ?? 200);
-        for (const summary of await page.getByText("What it does not prove").all()) await summary.click();
-        await screenshot(page, `${name.replaceAll(" ", "-")}-${width}-${colorScheme}`);
-        assert.deepEqual(await axe(page), []);
-        assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
-        await page.finish();
-      });
-    }
-  }
+  testAccessible(name, () => browser, { failing: name in STATUS }, async (page) => {
+    assert.equal((await page.goto(ledger.url(target))).status(), STATUS[name] ?? 200);
+    for (const summary of await page.getByText("What it does not prove").all()) await summary.click();
+  });
 }
 
 test("a sealed message says which seal covers it, by whom, and since when", async () => {

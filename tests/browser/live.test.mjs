@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { SCHEMES, WIDTHS, axe, launch, logIn, open, overflow, screenshot } from "./support/browser.mjs";
+import { launch, logIn, open, overflow, testAccessible } from "./support/browser.mjs";
 import { Ledger, TOKENS, sid } from "./support/ledger.mjs";
 
 /** What the console says about a server that is away. */
@@ -258,15 +258,4 @@ test("with masked addresses no response of Live contains a number, and a session
   await page.finish();
 });
 
-for (const width of WIDTHS) {
-  for (const colorScheme of SCHEMES) {
-    test(`Live that follows, at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
-      const page = await open(browser, { width, colorScheme, reducedMotion: "reduce" });
-      await follow(page);
-      await screenshot(page, `live-following-${width}-${colorScheme}`);
-      assert.deepEqual(await axe(page), []);
-      assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
-      await page.finish();
-    });
-  }
-}
+testAccessible("live that follows", () => browser, { reducedMotion: "reduce" }, follow);

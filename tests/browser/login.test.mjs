@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
+import { launch, open, testAccessible } from "./support/browser.mjs";
 import { Ledger, TOKENS, sid } from "./support/ledger.mjs";
 
 let browser;
@@ -31,19 +31,10 @@ async function logIn(page, token, target = "/messages") {
   await page.waitForLoadState();
 }
 
-for (const width of WIDTHS) {
-  for (const colorScheme of SCHEMES) {
-    test(`the login at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
-      const page = await open(browser, { width, colorScheme, failing: true });
-      await logIn(page, "not-a-token-0123456789");
-      await page.getByRole("alert").waitFor();
-      await screenshot(page, `login-${width}-${colorScheme}`);
-      assert.deepEqual(await axe(page), []);
-      assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
-      await page.finish();
-    });
-  }
-}
+testAccessible("login", () => browser, { failing: true }, async (page) => {
+  await logIn(page, "not-a-token-0123456789");
+  await page.getByRole("alert").waitFor();
+});
 
 test("the login leads to the page, without a script, and the menu logs out", async () => {
   const page = await open(browser, { javaScriptEnabled: false });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
+import { launch, open, testAccessible } from "./support/browser.mjs";
 import { ACCOUNT, Ledger, sid } from "./support/ledger.mjs";
 
 const IN_CONFLICT = ["queued", "undelivered", "sent", "delivered", "delivered", "new-in-2027"];
@@ -56,18 +56,9 @@ async function receiveTheStoryOfAClick() {
 }
 
 for (const [name, target] of Object.entries(STATES)) {
-  for (const width of WIDTHS) {
-    for (const colorScheme of SCHEMES) {
-      test(`a message, ${name}, at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
-        const page = await open(browser, { width, colorScheme });
-        assert.equal((await page.goto(ledger.url(target))).status(), 200);
-        await screenshot(page, `message-${name.replace(" ", "-")}-${width}-${colorScheme}`);
-        assert.deepEqual(await axe(page), []);
-        assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
-        await page.finish();
-      });
-    }
-  }
+  testAccessible(`message, ${name},`, () => browser, {}, async (page) => {
+    assert.equal((await page.goto(ledger.url(target))).status(), 200);
+  });
 }
 
 test("from the list to the bytes by keyboard alone", async () => {

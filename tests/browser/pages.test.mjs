@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
+import { launch, open, testAccessible } from "./support/browser.mjs";
 import { Ledger, sid } from "./support/ledger.mjs";
 
 const PAGES = {
@@ -47,19 +47,10 @@ after(async () => {
 });
 
 for (const [name, target] of Object.entries(PAGES)) {
-  for (const width of WIDTHS) {
-    for (const colorScheme of SCHEMES) {
-      test(`${name} at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
-        const page = await open(browser, { width, colorScheme, failing: name in STATUS });
-        const response = await page.goto(ledger.url(target));
-        assert.equal(response.status(), STATUS[name] ?? 200);
-        await screenshot(page, `${name.replace(" ", "-")}-${width}-${colorScheme}`);
-        assert.deepEqual(await axe(page), []);
-        assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
-        await page.finish();
-      });
-    }
-  }
+  testAccessible(name, () => browser, { failing: name in STATUS }, async (page) => {
+    const response = await page.goto(ledger.url(target));
+    assert.equal(response.status(), STATUS[name] ?? 200);
+  });
 
   if (CONTINUED.includes(name)) continue;
   test(`${name} shows the same without a script`, async () => {

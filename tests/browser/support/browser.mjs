@@ -4,16 +4,18 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { test } from "node:test";
 
 const require = createRequire(path.join(process.env.BROWSER_FOLDER, "package.json"));
 const { chromium } = require("playwright-core");
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 /** The rules of WCAG 2.2, A and AA, and axe's best practice. */
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const RULES = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+/** Those of them that depend on colours. */
+const COLOUR_RULES = { type: "rule", values: ["color-contrast", "link-in-text-block"] };
 
-export const WIDTHS = [360, 1280];
-export const SCHEMES = ["light", "dark"];
+const WIDTHS = [360, 1280];
 
 export async function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
@@ -51,10 +53,35 @@ export async function logIn(page, ledger, token, target) {
   await page.waitForURL(ledger.url(target));
 }
 
+/**
+ * Tests that a page is accessible, and fits into the window: on a phone and on a desk, in light and in dark. `arrive`
+ * leads a new page there.
+ */
+export function testAccessible(name, launched, options, arrive) {
+  for (const width of WIDTHS) {
+    test(`${name} at ${width} pixels: accessible in light and dark, and within the window`, async () => {
+      const page = await open(launched(), { width, colorScheme: "light", ...options });
+      await arrive(page);
+      const picture = (scheme) => screenshot(page, `${name.replace(/\W+/g, "-")}-${width}-${scheme}`);
+      await picture("light");
+      assert.deepEqual(await axe(page), []);
+      assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
+      await page.emulateMedia({ colorScheme: "dark" });
+      await picture("dark");
+      assert.deepEqual(await violations(page, COLOUR_RULES), []);
+      await page.finish();
+    });
+  }
+}
+
 /** What axe finds, as text; empty if nothing. */
 export async function axe(page) {
   await page.evaluate(AXE);
-  const found = await page.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), RULES);
+  return violations(page, RULES);
+}
+
+async function violations(page, runOnly) {
+  const found = await page.evaluate((runOnly) => window.axe.run({ runOnly }), runOnly);
   return found.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" | ")}`);
 }
 
