@@ -17,11 +17,9 @@ use crate::store::{self, Access, Database};
 /// The time between two runs.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
 
-/// The delay of the first run: short, so that a server that is often restarted still erases.
-const FIRST_WAIT: Duration = Duration::from_secs(60);
-
-/// The delay of the first run in debug builds, whose tests wait for it.
-const FIRST_WAIT_OF_TESTS: Duration = Duration::from_secs(1);
+/// The delay of the first run, by which the server has started: short, so that one that is often restarted still
+/// erases.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// The reference of these erasures.
 const REFERENCE: &str = "retention.erase_after";
@@ -36,10 +34,9 @@ pub fn start(
     let (lead, database) = (ledger.lead.clone(), database.clone());
     Background::spawn("retention", move |stop| {
         throttle::lower_priority(throttle::NICEST);
-        let first = if cfg!(debug_assertions) { FIRST_WAIT_OF_TESTS } else { FIRST_WAIT };
-        let mut wait = first;
+        let mut wait = FIRST_WAIT;
         while stop.sleep(wait).is_continue() {
-            wait = first;
+            wait = FIRST_WAIT;
             if lead.is_held() {
                 report(run(&database, rule, erase_after, &lead, stop));
                 wait = EVERY;
