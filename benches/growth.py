@@ -67,12 +67,13 @@ def measure(events, arguments):
 
 
 def beside_an_empty_one(full, arguments):
-    """The ingest rate, and its ratio to an empty ledger's in the same minute."""
+    """The ingest rate, its ratio to an empty ledger's in the same minute, and the server's largest memory."""
     empty = common.fresh_folder("empty")
     pairs = [(ingest(empty, arguments.seconds), ingest(full, arguments.seconds)) for _ in range(arguments.rounds)]
     return {
-        "ingest": statistics.median(here for _, here in pairs),
-        "of_empty": statistics.median(here / of_empty for of_empty, here in pairs),
+        "ingest": statistics.median(here["rate"] for _, here in pairs),
+        "of_empty": statistics.median(here["rate"] / of_empty["rate"] for of_empty, here in pairs),
+        "rss_mb": statistics.median(here["rss_mb"] for _, here in pairs),
     }
 
 
@@ -88,11 +89,13 @@ def sizes(folder, events):
 
 def commands(ledger, events, arguments):
     """What whole commands cost, by their names; the builds take turns."""
-    programs = {"": common.LEDGER} | ({", before": arguments.before} if arguments.before else {})
+    # This build last, so that the views are in its format afterwards.
+    programs = ({", before": arguments.before} if arguments.before else {}) | {"": common.LEDGER}
     measured = {f"{name}{which}": [] for name in ["replay", "verify"] for which in programs}
     for _ in range(arguments.rounds):
-        for name in ["replay", "verify"]:
-            for which, program in programs.items():
+        # A build verifies the views that it has made: another one's may have another format.
+        for which, program in programs.items():
+            for name in ["replay", "verify"]:
                 costs = common.costs([program, "--database", f"sqlite:{ledger}", name, "--format", "json"])
                 # Of a replay, the rate of catching up; of a verification, that of the whole command.
                 rate = json.loads(costs.pop("output")).get("events_per_second", events / costs["seconds"])
@@ -111,17 +114,18 @@ def ingest(full, seconds):
     subprocess.run(["cp", "-r", "--reflink=auto", full, folder], check=True)
     # Otherwise the copy would be written to disk during the measurement.
     os.sync()
-    with common.running(common.serve(folder), "growth"):
+    with common.running(common.serve(folder), "growth") as server:
         common.catch_up_seconds()
         time.sleep(2)
         measured = common.last_line(common.wrk(64, seconds))
-    return (measured["requests"] - measured["refused"]) / measured["seconds"]
+        rss_mb = common.status_mb(server.pid, "VmHWM")
+    return {"rate": (measured["requests"] - measured["refused"]) / measured["seconds"], "rss_mb": rss_mb}
 
 
 def table(rows, arguments):
     print(common.machine_line(f"{arguments.seconds} s of ingest a run, medians of {arguments.rounds} rounds"))
     header = ["events", "log bytes an event", "of it body", "beside the body", "views bytes an event", "ingest/s",
-              "of an empty one", "audit p50 µs", "p99 µs", "scan/s", "replay/s", "of scan"]
+              "of an empty one", "RSS MB", "audit p50 µs", "p99 µs", "scan/s", "replay/s", "of scan"]
     print(common.markdown(header, [cells(row) for row in rows]))
 
 
@@ -136,12 +140,12 @@ def table_of_commands(rows, arguments):
 
 def cells(row):
     grown = [f"{row['events']:,}"]
-    share = f"{row['of_empty']:.2f}"
+    ingest = [f"{row['ingest']:,.0f}", f"{row['of_empty']:.2f}", f"{row['rss_mb']:.0f}"]
     if not row["events"]:
-        return grown + [""] * 4 + [f"{row['ingest']:,.0f}", share] + [""] * 5
+        return grown + [""] * 4 + ingest + [""] * 5
     return grown + [
         f"{row['log']:.0f}", f"{row['body']:.0f}", f"{row['log'] - row['body']:.0f}", f"{row['views']:.0f}",
-        f"{row['ingest']:,.0f}", share, str(row["audit_p50_us"]), str(row["audit_p99_us"]),
+        *ingest, str(row["audit_p50_us"]), str(row["audit_p99_us"]),
         f"{row['scan']:,.0f}", f"{row['replay']:,.0f}", f"{row['replay'] / row['scan']:.1%}",
     ]
 

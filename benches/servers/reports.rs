@@ -15,7 +15,8 @@ use delivery_ledger::domain::message::lifecycle::Incoming;
 use delivery_ledger::domain::message::status_reported::Direction;
 use delivery_ledger::domain::message::status_reported::{Addressing, Arrival, Doubt};
 use delivery_ledger::domain::message::tags::Tags;
-use delivery_ledger::domain::rollup::Hour;
+use delivery_ledger::domain::rollup::RollupLength;
+use delivery_ledger::domain::rollup::range::RollupRange;
 use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
@@ -46,8 +47,8 @@ fn main() {
     let store = open(&database, Access::Read).expect("the ledger opens");
     countries();
     let mut cells = 0_u64;
-    let all = Hour(i64::MIN)..=Hour(i64::MAX);
-    store.views().for_each_rollup(all, &mut |_, _| cells += 1).expect("the cells are read");
+    let all = [RollupLength::Hour, RollupLength::Day].map(RollupRange::all);
+    store.views().for_each_rollup(&all, &mut |_, _| cells += 1).expect("the cells are read");
     println!("{messages} messages, {cells} cells");
     for by in Dimension::ALL {
         let question = ReportQuery::new([by.clone()]);

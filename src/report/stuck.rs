@@ -1,7 +1,8 @@
 //! Counts stuck messages, which have been open for a long time, from the rollups.
 
 use crate::domain::Timestamp;
-use crate::domain::rollup::Hour;
+use crate::domain::rollup::range::RollupRange;
+use crate::domain::rollup::{Hour, RollupLength};
 use crate::store::{StoreError, Views};
 
 /// The age in hours at which an open message is stuck. Carriers report most outcomes within minutes,
@@ -34,7 +35,7 @@ impl Stuck {
         let (stuck_before, recent_from) = (ago(STUCK_AFTER_HOURS), ago(CHANGES_FOR_HOURS));
         let mut stuck = Self::default();
         // All hours: an imported message may have begun long before the hour in which it was received.
-        views.for_each_rollup(Hour(i64::MIN)..=Hour(i64::MAX), &mut |key, rollup| {
+        views.for_each_rollup(&[RollupRange::all(RollupLength::Day)], &mut |key, rollup| {
             let open_since = key.open_since.filter(|_| !key.simulated);
             if let Some(since) = open_since.filter(|since| *since < stuck_before) {
                 stuck.all += rollup.messages;

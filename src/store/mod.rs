@@ -27,7 +27,7 @@ mod when_free;
 pub mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -42,6 +42,7 @@ use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::message::tags::IndexedTags;
+use crate::domain::rollup::range::RollupRange;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
@@ -291,11 +292,11 @@ pub trait Views: Send + Sync {
     /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;
 
-    /// Passes each roll-up of these hours to `each`, in the order of the hours, and returns the
-    /// checkpoint. A read stays open meanwhile, as in [`Store::scan`].
+    /// Passes the roll-ups of these ranges to `each`, range by range in the order of the hours, and returns the
+    /// checkpoint that all of them are of. A read stays open meanwhile, as in [`Store::scan`].
     fn for_each_rollup(
         &self,
-        hours: RangeInclusive<Hour>,
+        ranges: &[RollupRange],
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 

@@ -59,7 +59,9 @@ CREATE TABLE VIEWS.tag_names(
 -- Countries by phonenumber 0.3.10+9.0.33. Another version may find another country for a number, and would
 -- subtract its message from the wrong row; changing the version here rebuilds existing views.
 CREATE TABLE VIEWS.rollups(
-  hour bigint NOT NULL,            -- when the first event arrived: hours since 1970, UTC
+  hours bigint NOT NULL,           -- the length of the period: 1, or 24 for a day in UTC
+  hour bigint NOT NULL,            -- the period in which the first event arrived: its first hour, in
+                                   -- hours since 1970, UTC
   account integer NOT NULL,
   channel bytea NOT NULL,
   country text NOT NULL,           -- two letters; '' if none
@@ -70,7 +72,7 @@ CREATE TABLE VIEWS.rollups(
                                    -- -2^63 if they are not open
   rollup bytea NOT NULL,           -- packed: the numbers of messages, conflicts, imported, late and
                                    -- duplicate ones, and two histograms in milliseconds
-  PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
+  PRIMARY KEY (hours, hour, account, channel, country, status, error_code, kind, open_since)
 ) WITH (fillfactor = 70);
 
 -- The errors that Twilio has logged about webhook requests, counted by error code and URL: the first thousand

@@ -73,12 +73,14 @@ CREATE TABLE tag_names(
 ) WITHOUT ROWID;
 
 -- The number of messages with each combination of these columns, and their figures. Combinations without
--- messages have no row.
+-- messages have no row. Each message counts twice: in a row of its hour, and in one of its day.
 --
 -- Countries by phonenumber 0.3.10+9.0.33. Another version may find another country for a number, and would
 -- subtract its message from the wrong row; changing the version here rebuilds existing views.
 CREATE TABLE rollups(
-  hour INTEGER NOT NULL,           -- when the first event arrived: hours since 1970, UTC
+  hours INTEGER NOT NULL,          -- the length of the period: 1, or 24 for a day in UTC
+  hour INTEGER NOT NULL,           -- the period in which the first event arrived: its first hour, in
+                                   -- hours since 1970, UTC
   account INTEGER NOT NULL,
   channel TEXT NOT NULL,
   country TEXT NOT NULL,           -- two letters; '' if none
@@ -89,7 +91,7 @@ CREATE TABLE rollups(
                                    -- -2^63 if they are not open
   rollup BLOB NOT NULL,            -- packed: the numbers of messages, conflicts, imported, late and
                                    -- duplicate ones, and two histograms in milliseconds
-  PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
+  PRIMARY KEY (hours, hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;
 
 -- The errors that Twilio has logged about webhook requests, counted by error code and URL: the first thousand

@@ -4,7 +4,8 @@
 use crate::checks::callbacks::refusals::to_the_minute;
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
-use crate::domain::rollup::Hour;
+use crate::domain::rollup::range::RollupRange;
+use crate::domain::rollup::{Hour, RollupLength};
 use crate::store::{StoreError, Views};
 use crate::text::number;
 
@@ -61,7 +62,8 @@ pub fn kept_whole(context: &CheckContext) -> Vec<Finding> {
 /// Streams.
 fn measure(views: &dyn Views, now: Hour) -> Result<Option<(Hour, Reported)>, StoreError> {
     let mut hours: Vec<(Hour, Reported)> = Vec::new();
-    views.for_each_rollup(Hour(now.0 - HOURS)..=now, &mut |key, rollup| {
+    let range = RollupRange { length: RollupLength::Hour, hours: Hour(now.0 - HOURS)..=now };
+    views.for_each_rollup(&[range], &mut |key, rollup| {
         if key.simulated || key.inbound {
             return;
         }

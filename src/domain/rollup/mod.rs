@@ -1,8 +1,9 @@
-//! Rollups: counts and durations of all messages with the same key (hour, account, channel, country,
+//! Rollups: counts and durations of all messages with the same key (hour or day, account, channel, country,
 //! status, error code and kind), which reports are computed from.
 
 pub mod details;
 pub mod histogram;
+pub mod range;
 
 use std::borrow::Cow;
 
@@ -15,10 +16,24 @@ use super::{ErrorCode, Status, Timestamp};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
+/// The hours of a day in UTC.
+const DAY_HOURS: i64 = 24;
+
+/// How long the period of a rollup is. Every message is in one rollup of each length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RollupLength {
+    /// An hour.
+    Hour,
+    /// A day in UTC: far fewer rollups, for reports on long periods.
+    Day,
+}
+
 /// The key of a rollup. Rollups are sorted by these fields in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RollupKey<'a> {
-    /// The hour in which the first event arrived.
+    /// Whether it is the rollup of an hour or of a day.
+    pub length: RollupLength,
+    /// The hour in which the first event arrived, or the first hour of that day.
     pub hour: Hour,
     /// The account; `None` for messages without one.
     pub account_sid: Option<Cow<'a, str>>,
@@ -101,12 +116,22 @@ impl Hour {
 
     /// The first hour of the same day in UTC.
     pub fn day(self) -> Self {
-        Self(self.0.div_euclid(24) * 24)
+        Self(self.0.div_euclid(DAY_HOURS) * DAY_HOURS)
+    }
+}
+
+impl RollupLength {
+    /// The number of hours.
+    pub fn hours(self) -> i64 {
+        match self {
+            RollupLength::Hour => 1,
+            RollupLength::Day => DAY_HOURS,
+        }
     }
 }
 
 impl<'a> RollupKey<'a> {
-    /// The key of the rollup that a message is counted in.
+    /// The key of the rollup of an hour that a message is counted in.
     pub fn from_message(message: &MessageRef<'a>) -> Self {
         Self {
             country: message.to.and_then(Country::from_address),
@@ -118,6 +143,7 @@ impl<'a> RollupKey<'a> {
     /// takes longer than everything else.
     pub fn from_message_without_country(message: &MessageRef<'a>) -> Self {
         Self {
+            length: RollupLength::Hour,
             hour: Hour::from_timestamp(message.first_received_at),
             account_sid: message.account_sid.map(Cow::Borrowed),
             channel: Cow::Borrowed(message.channel),
@@ -130,10 +156,16 @@ impl<'a> RollupKey<'a> {
         }
     }
 
+    /// The key of the rollup of the day that counts the messages of this one.
+    pub fn of_day(&self) -> Self {
+        Self { length: RollupLength::Day, hour: self.hour.day(), ..self.clone() }
+    }
+
     /// Copies borrowed texts.
     pub fn into_owned(self) -> RollupKey<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         RollupKey {
+            length: self.length,
             hour: self.hour,
             account_sid: self.account_sid.map(owned),
             channel: owned(self.channel),

@@ -1,14 +1,13 @@
 //! Compares the roll-ups of the views with those of a fresh fold.
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 
 use super::findings::{FindingKind, Findings};
-use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::domain::rollup::range::RollupRange;
+use crate::domain::rollup::{Rollup, RollupKey, RollupLength};
 use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Checkpoint, Store, StoreError, Views};
-
-const ALL_HOURS: RangeInclusive<Hour> = Hour(i64::MIN)..=Hour(i64::MAX);
 
 type Rollups = BTreeMap<RollupKey<'static>, Rollup>;
 
@@ -33,17 +32,22 @@ pub fn compare(
 
 fn read(views: &dyn Views) -> Result<(Checkpoint, Rollups), StoreError> {
     let mut rollups = Rollups::new();
-    let checkpoint = views.for_each_rollup(ALL_HOURS, &mut |key, rollup| {
+    let all = [RollupLength::Hour, RollupLength::Day].map(RollupRange::all);
+    let checkpoint = views.for_each_rollup(&all, &mut |key, rollup| {
         rollups.insert(key.into_owned(), rollup.clone());
     })?;
     Ok((checkpoint, rollups))
 }
 
 fn differs(key: &RollupKey<'_>, findings: &mut Findings) {
-    let RollupKey { hour, channel, status, .. } = key;
+    let RollupKey { length, hour, channel, status, .. } = key;
+    let length = match length {
+        RollupLength::Hour => "hour",
+        RollupLength::Day => "day",
+    };
     let status = status.map_or("unknown", |status| status.name());
     let detail = format!(
-        "what reports count of the hour from {} (channel {}, status {status}) is not what the log \
+        "what reports count of the {length} from {} (channel {}, status {status}) is not what the log \
          says of it",
         hour.start(),
         channel.escape_debug(),

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::NotA;
 use crate::domain::country::Country;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::rollup::{Contribution, Hour, Rollup, RollupKey};
+use crate::domain::rollup::{Contribution, Hour, Rollup, RollupKey, RollupLength};
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, Status};
 use crate::store::MessageChange;
 
@@ -25,6 +25,7 @@ const NOT_OPEN: i64 = i64::MIN;
 /// The columns of a key, apart from its account. An empty text is an absent value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyColumns<'a> {
+    pub hours: i64,
     pub hour: i64,
     pub channel: &'a str,
     pub country: &'a str,
@@ -38,6 +39,7 @@ impl<'a> KeyColumns<'a> {
     /// The columns of a key.
     pub fn from_key(key: &'a RollupKey<'_>) -> Self {
         Self {
+            hours: key.length.hours(),
             hour: key.hour.0,
             channel: &key.channel,
             country: key.country.as_ref().map_or("", Country::as_str),
@@ -51,6 +53,7 @@ impl<'a> KeyColumns<'a> {
     /// The key of these columns.
     pub fn to_key(self, account_sid: Option<&'a AccountSid>) -> Result<RollupKey<'a>, NotA> {
         Ok(RollupKey {
+            length: length(self.hours).ok_or(NotA("the hours of a roll-up"))?,
             hour: Hour(self.hour),
             account_sid: account_sid.map(|sid| Cow::Borrowed(sid.as_str())),
             channel: Cow::Borrowed(self.channel),
@@ -69,6 +72,10 @@ fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Opti
     if text.is_empty() { Some(None) } else { parse(text).map(Some) }
 }
 
+fn length(hours: i64) -> Option<RollupLength> {
+    [RollupLength::Hour, RollupLength::Day].into_iter().find(|length| length.hours() == hours)
+}
+
 fn error_code(number: i64) -> Option<Option<ErrorCode>> {
     match number {
         NO_ERROR_CODE => Some(None),
@@ -79,8 +86,19 @@ fn error_code(number: i64) -> Option<Option<ErrorCode>> {
 /// The changes of a batch. Tens of thousands of messages have a few hundred roll-ups.
 pub type Changes<'b> = HashMap<RollupKey<'b>, Rollup, RandomState>;
 
-/// Subtracts each message from the roll-up that it was in, and adds it to the one that it is in now.
+/// Subtracts each message from the roll-ups that it was in, and adds it to those that it is in now.
 pub fn changes(messages: &[MessageChange]) -> Changes<'_> {
+    let mut changes = changes_of_hours(messages);
+    let mut of_days = Changes::default();
+    for (key, change) in &changes {
+        of_days.entry(key.of_day()).or_default().add(change);
+    }
+    changes.extend(of_days);
+    changes.retain(|_, change| !change.is_empty());
+    changes
+}
+
+fn changes_of_hours(messages: &[MessageChange]) -> Changes<'_> {
     let mut changes = Changes::default();
     for MessageChange { before, message } in messages {
         let mut count = |lifecycle, times| {
@@ -92,6 +110,5 @@ pub fn changes(messages: &[MessageChange]) -> Changes<'_> {
         stood.into_iter().for_each(|before| count(before, -1));
         count(&message.lifecycle, 1);
     }
-    changes.retain(|_, change| !change.is_empty());
     changes
 }

@@ -8,6 +8,8 @@ use delivery_ledger::domain::ErrorCodes;
 use delivery_ledger::domain::Rule;
 use delivery_ledger::domain::Timestamp;
 use delivery_ledger::domain::message::filter::MessageFilter;
+use delivery_ledger::domain::rollup::range::RollupRange;
+use delivery_ledger::domain::rollup::{RollupKey, RollupLength};
 use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::replay::replay;
@@ -122,7 +124,8 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
         Only { status: Some("delivered"), ..Only::default() },
         Only { channel: Some("whatsapp"), ..Only::default() },
         Only { hours: Some((0, 1)), ..Only::default() },
-        Only { hours: Some((5, 25)), status: Some("unknown"), channel: Some("sms") },
+        // Hours before, in and after a whole day.
+        Only { hours: Some((5, 53)), status: Some("unknown"), channel: Some("sms") },
     ];
     // The offsets are 0, 60 or 120, 330, 345, and 765 or 825 minutes.
     let zones = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham"];
@@ -216,22 +219,23 @@ fn rollups_count_exactly_the_current_messages() {
         let head = store.head().unwrap();
         catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
         let mut cells = BTreeMap::new();
-        let all = delivery_ledger::domain::rollup::Hour(i64::MIN)
-            ..=delivery_ledger::domain::rollup::Hour(i64::MAX);
-        let checkpoint = store.views().for_each_rollup(all, &mut |cell, tally| {
+        let all = [RollupLength::Hour, RollupLength::Day].map(RollupRange::all);
+        let checkpoint = store.views().for_each_rollup(&all, &mut |cell, tally| {
+            let RollupKey { length, country, error_code, .. } = cell;
             let status = cell.status.map(|status| status.name());
-            let key = format!("{status:?} {:?} {:?}", cell.country, cell.error_code);
+            let key = format!("{length:?} {status:?} {country:?} {error_code:?}");
             cells.insert(key, tally.messages);
         });
         assert_eq!(checkpoint.unwrap().position, head);
         seen.push(json!(cells));
     }
+    let of_hour_and_day = |key| json!({ format!("Hour {key}"): 1, format!("Day {key}"): 1 });
     assert_eq!(
         seen,
         [
-            json!({ "Some(\"queued\") Some(US) None": 1 }),
-            json!({ "Some(\"sent\") Some(US) None": 1 }),
-            json!({ "Some(\"failed\") Some(US) Some(ErrorCode(30003))": 1 }),
+            of_hour_and_day("Some(\"queued\") Some(US) None"),
+            of_hour_and_day("Some(\"sent\") Some(US) None"),
+            of_hour_and_day("Some(\"failed\") Some(US) Some(ErrorCode(30003))"),
         ]
     );
 }
@@ -240,9 +244,12 @@ fn rollups_count_exactly_the_current_messages() {
 fn verify_finds_wrong_rollups() {
     for damage in [
         "DELETE FROM rollups",
+        "DELETE FROM rollups WHERE hours = 1",
+        "DELETE FROM rollups WHERE hours = 24",
+        "UPDATE rollups SET hours = 2 WHERE hours = 24",
         "UPDATE rollups SET hour = hour + 1",
         "UPDATE rollups SET country = 'FR'",
-        "INSERT INTO rollups VALUES (1, 0, 'sms', '', '', -1, 0, 0, x'01000100000100')",
+        "INSERT INTO rollups VALUES (1, 1, 0, 'sms', '', '', -1, 0, 0, x'01000100000100')",
         "UPDATE rollups SET rollup = x'00'",
     ] {
         let said = naive_message();

@@ -1,7 +1,7 @@
 //! The implementation of [`Views`] for every set of views, by transactions on its tables.
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Deref, Range, RangeInclusive};
+use std::ops::{ControlFlow, Deref, Range};
 
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::domain::logged_error::LoggedErrors;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::{MessageRef, WholeMessage};
 use crate::domain::message::tags::IndexedTags;
+use crate::domain::rollup::range::RollupRange;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Rule};
 use crate::store::list::list;
@@ -187,11 +188,13 @@ impl<V: Transactions> Views for InTables<V> {
 
     fn for_each_rollup(
         &self,
-        hours: RangeInclusive<Hour>,
+        ranges: &[RollupRange],
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError> {
         self.read("read the roll-ups of the views", &mut |tables| {
-            rollups::for_each_rollup(*tables, &hours, each)?;
+            for range in ranges {
+                rollups::for_each_rollup(*tables, range, each)?;
+            }
             tables.checkpoint()
         })
     }

@@ -1,10 +1,11 @@
 //! The roll-ups of one set of views, read and written within a transaction that the caller holds.
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 
 use tokio_postgres::Row;
 
 use crate::domain::AccountSid;
+use crate::domain::rollup::range::RollupRange;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::store::MessageChange;
 use crate::store::codec::rollup;
@@ -14,12 +15,12 @@ use crate::store::postgres::connect::error::Failure;
 use crate::store::postgres::views::tables::{NO_ACCOUNT, Tables};
 
 /// The columns of the key, in the order of the roll-ups.
-const KEY: &str = "hour, account, channel, country, status, error_code, kind, open_since";
+const KEY: &str = "hours, hour, account, channel, country, status, error_code, kind, open_since";
 
-/// Passes each roll-up of these hours to `each`, in the order of the hours.
+/// Passes each of these roll-ups to `each`, in the order of the hours.
 pub fn for_each_rollup(
     tables: Tables<'_>,
-    hours: &RangeInclusive<Hour>,
+    range: &RollupRange,
     each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
 ) -> Result<(), Failure> {
     let accounts = tables.accounts()?;
@@ -27,7 +28,7 @@ pub fn for_each_rollup(
     let sql = format!(
         "SELECT {KEY}, rollup
          FROM {}.rollups
-         WHERE hour BETWEEN $1 AND $2
+         WHERE hours = $1 AND hour BETWEEN $2 AND $3
          ORDER BY hour, account, channel, country COLLATE \"C\", status COLLATE \"C\", error_code, kind,
                   open_since",
         tables.schema
@@ -35,26 +36,29 @@ pub fn for_each_rollup(
     let mut rollup = Rollup::default();
     let mut lend = |row: &Row| {
         let columns = KeyColumns {
-            hour: row.try_get(0)?,
-            channel: std::str::from_utf8(row.try_get(2)?)
+            hours: row.try_get(0)?,
+            hour: row.try_get(1)?,
+            channel: std::str::from_utf8(row.try_get(3)?)
                 .map_err(|_| Failure::NotA("a channel"))?,
-            country: row.try_get(3)?,
-            status: row.try_get(4)?,
-            error_code: row.try_get(5)?,
-            kind: row.try_get(6)?,
-            open_since: row.try_get(7)?,
+            country: row.try_get(4)?,
+            status: row.try_get(5)?,
+            error_code: row.try_get(6)?,
+            kind: row.try_get(7)?,
+            open_since: row.try_get(8)?,
         };
-        let key = columns.to_key(accounts.sid_ref(row.try_get(1)?)?)?;
-        rollup::unpack_into(&mut rollup, row.try_get(8)?).ok_or(Failure::NotA("a roll-up"))?;
+        let key = columns.to_key(accounts.sid_ref(row.try_get(2)?)?)?;
+        rollup::unpack_into(&mut rollup, row.try_get(9)?).ok_or(Failure::NotA("a roll-up"))?;
         each(key, &rollup);
         Ok::<_, Failure>(ControlFlow::Continue(()))
     };
-    tables.connection.for_each_row(&sql, &[&hours.start().0, &hours.end().0], &mut lend)
+    let hours = range.length.hours();
+    let parameters: [Parameter<'_>; 3] = [&hours, &range.hours.start().0, &range.hours.end().0];
+    tables.connection.for_each_row(&sql, &parameters, &mut lend)
 }
 
 /// The first and the last hour with roll-ups.
 pub fn hours(tables: Tables<'_>) -> Result<Option<(Hour, Hour)>, Failure> {
-    let sql = format!("SELECT min(hour), max(hour) FROM {}.rollups", tables.schema);
+    let sql = format!("SELECT min(hour), max(hour) FROM {}.rollups WHERE hours = 1", tables.schema);
     let row = tables.connection.query_one(&sql, &[])?;
     let (first, last): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     Ok(first.map(Hour).zip(last.map(Hour)))
@@ -63,6 +67,7 @@ pub fn hours(tables: Tables<'_>) -> Result<Option<(Hour, Hour)>, Failure> {
 /// The keys of a batch, a list for each column.
 #[derive(Default)]
 struct Keys<'k> {
+    hours: Vec<i64>,
     hour: Vec<i64>,
     account: Vec<i32>,
     channel: Vec<&'k [u8]>,
@@ -75,6 +80,7 @@ struct Keys<'k> {
 
 impl<'k> Keys<'k> {
     fn push(&mut self, account: i32, key: KeyColumns<'k>) {
+        self.hours.push(key.hours);
         self.hour.push(key.hour);
         self.account.push(account);
         self.channel.push(key.channel.as_bytes());
@@ -85,9 +91,10 @@ impl<'k> Keys<'k> {
         self.open_since.push(key.open_since);
     }
 
-    /// The lists as the first eight parameters of a statement.
+    /// The lists as the first nine parameters of a statement.
     fn parameters(&self) -> Vec<Parameter<'_>> {
         vec![
+            &self.hours,
             &self.hour,
             &self.account,
             &self.channel,
@@ -102,10 +109,10 @@ impl<'k> Keys<'k> {
 
 /// A table of the keys in the parameters.
 const GIVEN: &str =
-    "unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::text[], $6::bigint[],
-                            $7::bigint[], $8::bigint[]";
+    "unnest($1::bigint[], $2::bigint[], $3::integer[], $4::bytea[], $5::text[], $6::text[],
+                            $7::bigint[], $8::bigint[], $9::bigint[]";
 
-/// Subtracts each message from the roll-up that it was in, and adds it to the one that it is in now.
+/// Subtracts each message from the roll-ups that it was in, and adds it to those that it is in now.
 pub fn move_messages(tables: Tables<'_>, messages: &[MessageChange]) -> Result<(), Failure> {
     let changes = changes(messages);
     if changes.is_empty() {
@@ -158,7 +165,7 @@ fn write(
     let blobs = rollups.iter().map(pack).collect::<Result<Vec<_>, _>>()?;
     let mut parameters = keys.parameters();
     parameters.push(&blobs);
-    let given = format!("{GIVEN}, $9::bytea[]) AS given({KEY}, rollup)");
+    let given = format!("{GIVEN}, $10::bytea[]) AS given({KEY}, rollup)");
     connection.execute(
         &format!(
             "INSERT INTO {schema}.rollups({KEY}, rollup)
@@ -173,9 +180,9 @@ fn write(
                 "DELETE FROM {schema}.rollups AS stored
                  USING {given}
                  WHERE given.rollup IS NULL
-                   AND (stored.hour, stored.account, stored.channel, stored.country, stored.status,
+                   AND (stored.hours, stored.hour, stored.account, stored.channel, stored.country, stored.status,
                         stored.error_code, stored.kind, stored.open_since)
-                     = (given.hour, given.account, given.channel, given.country, given.status,
+                     = (given.hours, given.hour, given.account, given.channel, given.country, given.status,
                         given.error_code, given.kind, given.open_since)"
             ),
             &parameters,
