@@ -17,8 +17,7 @@ use crate::store::{self, Access, Database};
 /// The time between two runs.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
 
-/// The delay of the first run, by which the server has started: short, so that one that is often restarted still
-/// erases.
+/// The delay of the first run after the start: short, so that a server that is often restarted still erases.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// The reference of these erasures.

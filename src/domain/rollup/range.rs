@@ -19,8 +19,8 @@ impl RollupRange {
         Self { length, hours: Hour(i64::MIN)..=Hour(i64::MAX) }
     }
 
-    /// The rollups that count every message of these hours once, in order. `longest` of them are of days, if the
-    /// hours include whole ones.
+    /// The rollups that together count every message of these hours once, in order: those of whole days if `longest`
+    /// is a day, and those of hours for the rest.
     ///
     /// ```
     /// use delivery_ledger::domain::rollup::range::RollupRange;
