@@ -56,7 +56,7 @@ async function receiveTheStoryOfAClick() {
 }
 
 for (const [name, target] of Object.entries(STATES)) {
-  testAccessible(`message, ${name},`, () => browser, {}, async (page) => {
+  testAccessible(`message, ${name}`, () => browser, {}, async (page) => {
     assert.equal((await page.goto(ledger.url(target))).status(), 200);
   });
 }
