@@ -13,6 +13,7 @@ pub mod known_facts;
 pub mod message_query;
 pub mod metrics;
 pub mod proofs;
+mod read_again;
 pub mod replay;
 pub mod throttle;
 pub mod verify;

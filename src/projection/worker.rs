@@ -11,6 +11,7 @@ use super::batch::prepare::BATCH_EVENTS_MAX;
 use super::catch_up::catch_up_by_batches;
 use super::compatibility::{ViewsState, reset_if_incompatible};
 use super::metrics::ProjectionMetrics;
+use super::read_again::reset_if_misread;
 use super::{ProjectionError, message_query};
 use crate::background::{Background, Stop};
 use crate::domain::{Position, Rule};
@@ -219,6 +220,9 @@ impl Projection<'_> {
         }
         shared.aligned.store(true, Ordering::Release);
         while !self.is_to_end() {
+            if let Some(after) = shared.head.take_read_again() {
+                position = self.read_again(after)?;
+            }
             if shared.head.position() <= position {
                 *shared.waiting() = Waiting::Nothing;
             }
@@ -249,6 +253,19 @@ impl Projection<'_> {
             *shared.waiting() = Waiting::Since(gathered_at);
         }
         Ok(())
+    }
+
+    /// Makes sure that the views have read what a reopened log has after a position; returns their own.
+    fn read_again(&self, after: Position) -> Result<Position, ProjectionError> {
+        let Self { store, shared, rule, .. } = *self;
+        let read = reset_if_misread(store, rule, after);
+        if read.is_err() {
+            shared.head.read_again(after);
+        }
+        read?;
+        let position = store.views().checkpoint()?.position;
+        shared.projected.set(position);
+        Ok(position)
     }
 
     /// Reports how far the leading node has got, until a stop is requested or this node leads.
@@ -292,21 +309,12 @@ impl Projection<'_> {
     fn wait_for_batch(&self, position: Position) -> Position {
         let wait = if self.lead.is_shared() { BATCH_WAIT_SHARED } else { BATCH_WAIT };
         let full = position + BATCH_EVENTS;
-        let mut head = self.wait_until(full, Instant::now() + wait);
+        let mut head = self.shared.head.wait(full, Instant::now() + wait);
         if head >= position + BATCH_EVENTS_BUSY {
-            head = self.wait_until(full, Instant::now() + wait * BUSY_WAITS);
+            head = self.shared.head.wait(full, Instant::now() + wait * BUSY_WAITS);
         }
         // The few that came meanwhile are in the next batch; many have to be caught up with.
         if head < full + BATCH_EVENTS { head.min(full) } else { head }
-    }
-
-    /// Waits until the head is at a position; at most until a deadline, or until a stop is requested.
-    fn wait_until(&self, position: Position, deadline: Instant) -> Position {
-        let mut head = self.shared.head.position();
-        while head < position && Instant::now() < deadline && !self.stop.is_requested() {
-            head = self.shared.head.wait(position, deadline);
-        }
-        head
     }
 }
 

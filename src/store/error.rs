@@ -100,7 +100,7 @@ pub enum StoreError {
     )]
     OtherEnd { position: Position },
 
-    #[error("the views are damaged: {detail}")]
+    #[error("the views cannot be used: {detail}")]
     DamagedViews { detail: String },
 
     #[error("{place} is being rebuilt by another replay; wait until it has finished")]

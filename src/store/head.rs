@@ -23,6 +23,8 @@ struct State {
     awaited: Option<Position>,
     /// True once every wait has ended.
     ended: bool,
+    /// See [`Head::read_again`].
+    read_again_after: Option<Position>,
 }
 
 impl Head {
@@ -57,6 +59,20 @@ impl Head {
         self.put(&mut self.lock(), to);
     }
 
+    /// Has the events after a position read again, which may have been read while the log was damaged. Until
+    /// [`take_read_again`](Self::take_read_again) no wait lasts.
+    pub fn read_again(&self, after: Position) {
+        let mut state = self.lock();
+        let earlier = state.read_again_after.map_or(after, |earlier| earlier.min(after));
+        state.read_again_after = Some(earlier);
+        self.moved.notify_all();
+    }
+
+    /// The position of [`read_again`](Self::read_again), once.
+    pub fn take_read_again(&self) -> Option<Position> {
+        self.lock().read_again_after.take()
+    }
+
     /// Ends every wait, also those that begin later, so that threads can stop.
     pub fn end(&self) {
         self.lock().ended = true;
@@ -68,7 +84,8 @@ impl Head {
         let state = self.lock();
         let left: Duration = deadline.saturating_duration_since(Instant::now());
         let waits = |state: &mut State| {
-            let waits = state.position < position && !state.ended;
+            let goes_on = !state.ended && state.read_again_after.is_none();
+            let waits = state.position < position && goes_on;
             if waits {
                 state.awaited = Some(state.awaited.map_or(position, |other| other.min(position)));
             }
@@ -99,6 +116,17 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wait_lasts_while_events_have_to_be_read_again() {
+        let (head, deadline) = (Head::at(5), Instant::now() + Duration::from_secs(30));
+        head.read_again(3);
+        head.read_again(4);
+        assert_eq!(head.wait(6, deadline), 5);
+        assert_eq!(head.take_read_again(), Some(3), "the earlier one");
+        assert_eq!(head.take_read_again(), None);
+        assert!(Instant::now() < deadline, "it did not wait until the end");
+    }
 
     #[test]
     fn who_waits_is_woken_at_their_own_position_and_no_later() {

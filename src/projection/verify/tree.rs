@@ -6,7 +6,7 @@ use super::findings::{FindingKind, Findings};
 use crate::domain::Position;
 use crate::domain::digest::Digester;
 use crate::domain::hash::Hash;
-use crate::domain::tree::{Node, RightEdge, range_hash};
+use crate::domain::tree::{Node, RightEdge, parent_hash, range_hash};
 use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, NODE_LEVELS, Store, StoreError, Views, for_each_event};
 use crate::twilio::event_sids::EventSids;
@@ -18,10 +18,29 @@ pub fn root_at(store: &dyn Store, position: Position) -> Result<Hash, Projection
 
 /// The hash of a range of leaves that RFC 6962 gives a hash to, which the views have read.
 pub fn hash_of(store: &dyn Store, range: Range<u64>) -> Result<Hash, ProjectionError> {
-    range_hash(range, &mut |node| match node.level < NODE_LEVELS {
-        true => from_log(store, node),
-        false => Ok(from_views(store.views(), node)?),
-    })
+    let all = range.end;
+    range_hash(range, &mut |node| hash_after(store, node, all))
+}
+
+/// Like [`root_at`], but every event after another position is read again.
+pub fn root_read_again(
+    store: &dyn Store,
+    position: Position,
+    after: Position,
+) -> Result<Hash, ProjectionError> {
+    range_hash(0..position, &mut |node| hash_after(store, node, after))
+}
+
+/// The hash of a node: from the stored nodes as far as they are of the first events, the others from the log.
+fn hash_after(store: &dyn Store, node: Node, first: Position) -> Result<Hash, ProjectionError> {
+    match node.children() {
+        _ if node.level < NODE_LEVELS => from_log(store, node),
+        _ if node.leaves().end <= first => Ok(from_views(store.views(), node)?),
+        Some([left, right]) if node.level > NODE_LEVELS => {
+            Ok(parent_hash(&hash_after(store, left, first)?, &hash_after(store, right, first)?))
+        }
+        _ => from_log(store, node),
+    }
 }
 
 /// The hash of a node of level 8 or above, from the stored nodes.
@@ -76,7 +95,7 @@ pub fn check_nodes(
     Ok(())
 }
 
-/// The hash of a node below level 8, from its events.
+/// The hash of a node from its events.
 fn from_log(store: &dyn Store, node: Node) -> Result<Hash, ProjectionError> {
     let leaves = node.leaves();
     let (mut tree, mut digester) = (RightEdge::default(), Digester::default());

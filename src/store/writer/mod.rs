@@ -311,10 +311,13 @@ impl Thread {
         loop {
             let until = Instant::now() + self.backoff.next_wait();
             self.refuse(until)?;
+            let safe_without_wal = self.store.safe_without_wal();
             match self.reopened() {
                 Ok(head) => {
                     // What other processes showed may never have been acknowledged, and be gone.
+                    let shown = self.head.position();
                     self.head.set(head);
+                    self.recent.read_again(&*self.store, &self.head, safe_without_wal..shown);
                     self.state.health.clear();
                     return ControlFlow::Continue(());
                 }

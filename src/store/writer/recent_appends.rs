@@ -2,11 +2,14 @@
 //! lost with a damaged write-ahead log are appended again from it.
 
 use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
 
 use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position};
 use crate::store::events::bytes;
+use crate::store::head::Head;
+use crate::store::{Store, StoreError, for_each_event};
 
 /// Maximum bytes of copies. SQLite usually moves the WAL into its file at 4 MB; it grows larger only if
 /// another program does that, or a long read prevents it.
@@ -77,6 +80,45 @@ impl RecentAppends {
             bytes::read(&bytes)
         };
         self.events.iter().skip(skipped).map(read).collect()
+    }
+
+    /// Has events that were shown after a position and up to another one read again. If the log has not what was
+    /// appended, it is left to a verification to find what has read other events.
+    pub fn read_again(
+        &self,
+        store: &dyn Store,
+        head: &Head,
+        Range { start, end }: Range<Position>,
+    ) {
+        if start >= end || start + 1 < self.first || self.next() <= end {
+            return;
+        }
+        match self.first_changed(store) {
+            Ok(None) => head.read_again(start),
+            Ok(Some(position)) => tracing::error!(
+                position,
+                "the log has another event than the one that was acknowledged; run verify"
+            ),
+            Err(error) => tracing::error!(%error, "the end of the log cannot be read; run verify"),
+        }
+    }
+
+    /// The first position at which the log has another event than was appended there, which was not erased.
+    fn first_changed(&self, store: &dyn Store) -> Result<Option<Position>, StoreError> {
+        let (mut position, mut begin, mut found) = (self.first, 0, Vec::new());
+        for_each_event(store, self.first..=self.next() - 1, &mut |event| {
+            found.clear();
+            bytes::write(event, &mut found);
+            let length = self.events[(position - self.first) as usize].1;
+            let is_same =
+                event.erased.is_some() || self.bytes.range(begin..begin + length).eq(&found);
+            if event.position != position || !is_same {
+                return ControlFlow::Break(());
+            }
+            (position, begin) = (position + 1, begin + length);
+            ControlFlow::Continue(())
+        })?;
+        Ok((position < self.next()).then_some(position))
     }
 
     fn next(&self) -> Position {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::check::{Sent, broken_promise};
 use super::traffic::Traffic;
+use crate::support::ledger::damage;
 use crate::support::{App, delivered, sid};
 
 /// The number of callbacks before the damage.
@@ -173,6 +174,42 @@ fn an_overwritten_wal_is_noticed_and_its_events_are_appended_again() {
         let wal = patient.file(WAL);
         overwrite(&wal, 0, &vec![7; bytes_of(&wal) as usize]);
     });
+}
+
+/// The projection reads new events within a tenth of a second, and an idle server looks at its files every second.
+#[test]
+fn views_that_have_read_an_overwritten_wal_are_rebuilt() {
+    let mut patient = DamagedServer::new(false);
+    patient.app.caught_up();
+    patient.take(3);
+    let wal = patient.file(WAL);
+    let bytes = std::fs::read(&wal).unwrap();
+    let body = delivered(&sid(patient.next)).bytes();
+    let last = bytes.windows(body.len()).rposition(|window| window == body).unwrap();
+    flip(&wal, last as u64);
+    patient.app.caught_up();
+
+    patient.recovers("a byte of a callback's body");
+}
+
+/// Otherwise the views would no longer show that the event was changed.
+#[test]
+fn views_are_not_rebuilt_from_an_event_that_was_changed_in_the_log() {
+    let mut patient = DamagedServer::new(false);
+    patient.app.caught_up();
+    damage(&patient.file(LOG), |log| {
+        log.execute("UPDATE events SET body = x'' WHERE position = 7", []).unwrap();
+    });
+    // The server looks at its whole log, finds it intact, and opens it again.
+    let log = std::fs::File::options().write(true).open(patient.file(LOG)).unwrap();
+    log.set_modified(std::time::SystemTime::now()).unwrap();
+    drop(log);
+    patient.receive();
+    let noticed = "the log has another event than the one that was acknowledged; run verify";
+    patient.app.eventually("it says so", || patient.app.stderr().contains(noticed));
+
+    let verified = patient.app.run(&["verify"]);
+    assert_eq!(verified.status.code(), Some(3), "{verified:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::event::Erased;
 use crate::domain::{NewEvent, Position, RecordedEvent};
+use crate::store::sqlite::engine;
 use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::descriptor::Descriptor;
@@ -18,11 +19,10 @@ use crate::store::sqlite::files::readers::Readers;
 use crate::store::sqlite::files::watch::Watch;
 use crate::store::sqlite::log::append::{Appender, Last, read_id, read_last};
 use crate::store::sqlite::log::missing::{self, missing};
-use crate::store::sqlite::log::opening::{descriptor_of, open_as_it_is};
+use crate::store::sqlite::log::opening::{descriptor_of, open_as_it_is, refuse_other};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
-use crate::store::sqlite::{engine, place};
 use crate::store::{RecentAppends, StoreError, WalCheckpoints};
 
 /// Maximum events that are appended again in one transaction.
@@ -124,6 +124,12 @@ impl Log {
         wal_checkpoints: WalCheckpoints,
         descriptor: Arc<Descriptor>,
     ) -> Result<Self, StoreError> {
+        let safe_without_wal = match &writing {
+            Writing::Open(appender, watch) if watch.is_wal_checkpointed() => {
+                appender.last().position
+            }
+            _ => 0,
+        };
         Ok(Self {
             path: path.to_owned(),
             ledger_id,
@@ -132,7 +138,7 @@ impl Log {
             files: FileIdentity::new(path),
             wal_checkpoints,
             path_prefixes: RwLock::default(),
-            safe_without_wal: AtomicU64::new(0),
+            safe_without_wal: AtomicU64::new(safe_without_wal),
             _descriptor: descriptor,
         })
     }
@@ -244,7 +250,7 @@ impl Log {
         }
         connect::check_free_space(&self.path)?;
         let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
-        self.refuse_other(&connection)?;
+        refuse_other(&connection, &self.path, self.ledger_id)?;
         known.watch.trust()?;
         let mut appender = Appender::new(connection)?;
         let missing = missing(&self.path, appender.last(), (known.base, known.last), recent)?;
@@ -299,7 +305,7 @@ impl Log {
     ) -> Result<(), StoreError> {
         let connection = connect::for_reading(&self.path)?;
         let examine = || {
-            self.refuse_other(&connection)?;
+            refuse_other(&connection, &self.path, self.ledger_id)?;
             let found = read_last(&connection).map_err(engine("read the log"))?;
             if found.position >= last.position {
                 let id = read_id(&connection, last.position).map_err(engine("read the log"))?;
@@ -326,17 +332,6 @@ impl Log {
 
     fn damaged(&self, detail: String) -> StoreError {
         StoreError::DamagedLog { path: self.path.clone(), detail, in_database: true }
-    }
-
-    fn refuse_other(&self, connection: &Connection) -> Result<(), StoreError> {
-        let found = migrate::ledger_id(connection, &self.path)?;
-        match found == self.ledger_id {
-            true => Ok(()),
-            false => Err(StoreError::NotALedger {
-                place: place(&self.path),
-                detail: format!("it was ledger {}, and now is {found}", self.ledger_id),
-            }),
-        }
     }
 
     fn note_wal_checkpointed(&self, head: Position, watch: &Watch) {

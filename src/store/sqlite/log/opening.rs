@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::paths;
-use crate::store::sqlite::migrate;
+use crate::store::sqlite::{migrate, place};
 
 /// The descriptor of a log's file.
 pub fn descriptor_of(path: &Path) -> Result<Arc<Descriptor>, StoreError> {
@@ -33,4 +33,20 @@ pub fn open_as_it_is(
     migrate::refuse_empty(&connection, path)?;
     let ledger_id = migrate::ledger_id(&connection, path)?;
     Ok((connection, ledger_id))
+}
+
+/// Fails if the file is of another ledger than this one.
+pub fn refuse_other(
+    connection: &Connection,
+    path: &Path,
+    ledger_id: Uuid,
+) -> Result<(), StoreError> {
+    let found = migrate::ledger_id(connection, path)?;
+    match found == ledger_id {
+        true => Ok(()),
+        false => Err(StoreError::NotALedger {
+            place: place(path),
+            detail: format!("it was ledger {ledger_id}, and now is {found}"),
+        }),
+    }
 }
