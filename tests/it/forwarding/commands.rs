@@ -28,10 +28,12 @@ fn what_was_skipped_is_not_sent_when_the_application_is_back() {
     let before = application.positions().len();
     app.receive(sent(&sid(3)).bytes());
 
-    app.eventually("the next one is sent", || application.positions()[before..] == [3]);
-    let target = &app.json(&["forward", "list", "--format", "json"])["data"][0];
-    let now = (&target["accepted"], &target["waiting"], &target["failed"], &target["position"]);
-    assert_eq!(now, (&json!(1), &json!(0), &json!(0), &json!(3)));
+    app.eventually("the next one is sent and accepted", || {
+        let target = &app.json(&["forward", "list", "--format", "json"])["data"][0];
+        let now = (&target["accepted"], &target["waiting"], &target["failed"], &target["position"]);
+        now == (&json!(1), &json!(0), &json!(0), &json!(3))
+    });
+    assert_eq!(application.positions()[before..], [3]);
 }
 
 #[test]
