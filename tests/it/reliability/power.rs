@@ -123,9 +123,11 @@ fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     first_loss(&steps, attacks(CUTS), &mut rng).expect("the loss is found")
 }
 
-/// True if events or the log itself are missing.
+/// True if events or the log itself are missing, or SQLite cannot read it.
 fn is_loss(broken: &str) -> bool {
-    ["acknowledged callbacks are missing", "cannot be opened"].iter().any(|it| broken.contains(it))
+    ["acknowledged callbacks are missing", "cannot be opened", "disk image is malformed"]
+        .iter()
+        .any(|it| broken.contains(it))
 }
 
 #[test]
