@@ -123,11 +123,15 @@ fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     first_loss(&steps, attacks(CUTS), &mut rng).expect("the loss is found")
 }
 
-/// True if events or the log itself are missing, or SQLite cannot read it.
+/// True if events or the log itself are missing, or SQLite finds it damaged.
 fn is_loss(broken: &str) -> bool {
-    ["acknowledged callbacks are missing", "cannot be opened", "disk image is malformed"]
-        .iter()
-        .any(|it| broken.contains(it))
+    let losses = [
+        "acknowledged callbacks are missing",
+        "cannot be opened",
+        "disk image is malformed",
+        "EngineDamage, position: None, detail: \"log: ",
+    ];
+    losses.iter().any(|loss| broken.contains(loss))
 }
 
 #[test]
