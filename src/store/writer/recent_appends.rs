@@ -82,8 +82,8 @@ impl RecentAppends {
         self.events.iter().skip(skipped).map(read).collect()
     }
 
-    /// Has events that were shown after a position and up to another one read again. If the log has not what was
-    /// appended, it is left to a verification to find what has read other events.
+    /// Has events that were shown after a position and up to another one read again. If the log does not have what was
+    /// appended, nothing is read again: a verification then finds the difference to what was read before.
     pub fn read_again(
         &self,
         store: &dyn Store,
@@ -103,7 +103,8 @@ impl RecentAppends {
         }
     }
 
-    /// The first position at which the log has another event than was appended there, which was not erased.
+    /// The first position at which the log has another event than was appended there, or none. An erased event counts as
+    /// the same.
     fn first_changed(&self, store: &dyn Store) -> Result<Option<Position>, StoreError> {
         let (mut position, mut begin, mut found) = (self.first, 0, Vec::new());
         for_each_event(store, self.first..=self.next() - 1, &mut |event| {
