@@ -95,8 +95,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn without_damaged_views(settings: &Settings, error: anyhow::Error) -> Result<Box<dyn Store>> {
     let Some(StoreError::DamagedViews { detail }) = error.downcast_ref() else { return Err(error) };
     let store = ledger::to_replay(settings, Access::WriteDiscardingViews)
-        .with_context(|| format!("the views are damaged ({detail})"))?;
-    tracing::warn!(%detail, "the views were damaged and are rebuilt");
+        .with_context(|| format!("the views cannot be used ({detail})"))?;
+    tracing::warn!(%detail, "the views could not be used and are rebuilt");
     Ok(store)
 }
 
