@@ -258,11 +258,7 @@ impl Projection<'_> {
     /// Makes sure that the views have read what a reopened log has after a position; returns their own.
     fn read_again(&self, after: Position) -> Result<Position, ProjectionError> {
         let Self { store, shared, rule, .. } = *self;
-        let read = reset_if_misread(store, rule, after);
-        if read.is_err() {
-            shared.head.read_again(after);
-        }
-        read?;
+        reset_if_misread(store, rule, after).inspect_err(|_| shared.head.read_again(after))?;
         let position = store.views().checkpoint()?.position;
         shared.projected.set(position);
         Ok(position)

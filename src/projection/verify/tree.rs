@@ -31,13 +31,13 @@ pub fn root_read_again(
     range_hash(0..position, &mut |node| hash_after(store, node, after))
 }
 
-/// The hash of a node: from the stored nodes as far as they are of the first events, the others from the log.
-fn hash_after(store: &dyn Store, node: Node, first: Position) -> Result<Hash, ProjectionError> {
+/// The hash of a node: from the stored nodes up to a position, and from the log after it.
+fn hash_after(store: &dyn Store, node: Node, after: Position) -> Result<Hash, ProjectionError> {
+    let is_stored = node.level >= NODE_LEVELS && node.leaves().end <= after;
     match node.children() {
-        _ if node.level < NODE_LEVELS => from_log(store, node),
-        _ if node.leaves().end <= first => Ok(from_views(store.views(), node)?),
+        _ if is_stored => Ok(from_views(store.views(), node)?),
         Some([left, right]) if node.level > NODE_LEVELS => {
-            Ok(parent_hash(&hash_after(store, left, first)?, &hash_after(store, right, first)?))
+            Ok(parent_hash(&hash_after(store, left, after)?, &hash_after(store, right, after)?))
         }
         _ => from_log(store, node),
     }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use delivery_ledger::domain::NewEvent;
+use delivery_ledger::projection::verify::tree::root_read_again;
 use delivery_ledger::projection::verify::verify;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -165,6 +166,27 @@ fn a_change_is_located_to_its_block() {
             "detail": "positions 4865 to 5120 are not what was read there before",
         }])
     );
+}
+
+/// As after a reopened log: what the views have read earlier is in their tree.
+#[test]
+fn a_change_is_found_by_reading_again_the_events_after_a_position_and_not_those_before_it() {
+    let events = (0..1300).map(|number| event(format!("n={number}")));
+    let ledger = Ledger::with_events(&one_a_second(events));
+    let read = ledger.open().views().checkpoint().unwrap().tree.root();
+    let positions_that_differ = || -> Vec<u64> {
+        let store = ledger.open();
+        let differs = |after: &u64| root_read_again(&*store, 1300, *after).unwrap() != read;
+        [0, 256, 511, 512, 767, 768, 1024, 1300].into_iter().filter(differs).collect()
+    };
+    assert_eq!(positions_that_differ(), [0; 0]);
+
+    ledger.damage_log(|log| {
+        log.execute("UPDATE events SET body = x'' WHERE position = 700", []).unwrap();
+    });
+
+    // It is in the block of positions 513 to 768, which is read again as a whole.
+    assert_eq!(positions_that_differ(), [0, 256, 511, 512, 767]);
 }
 
 /// More events than one batch has, which are read on several cores.

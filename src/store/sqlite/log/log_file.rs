@@ -124,13 +124,7 @@ impl Log {
         wal_checkpoints: WalCheckpoints,
         descriptor: Arc<Descriptor>,
     ) -> Result<Self, StoreError> {
-        let safe_without_wal = match &writing {
-            Writing::Open(appender, watch) if watch.is_wal_checkpointed() => {
-                appender.last().position
-            }
-            _ => 0,
-        };
-        Ok(Self {
+        let log = Self {
             path: path.to_owned(),
             ledger_id,
             reader: LogReader::new(Readers::new(path)?, Arc::clone(&descriptor)),
@@ -138,9 +132,13 @@ impl Log {
             files: FileIdentity::new(path),
             wal_checkpoints,
             path_prefixes: RwLock::default(),
-            safe_without_wal: AtomicU64::new(safe_without_wal),
+            safe_without_wal: AtomicU64::new(0),
             _descriptor: descriptor,
-        })
+        };
+        if let Writing::Open(appender, watch) = &*log.writing() {
+            log.note_wal_checkpointed(appender.last().position, watch);
+        }
+        Ok(log)
     }
 
     /// The path of the log.
